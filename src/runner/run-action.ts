@@ -1,0 +1,145 @@
+import {appendFile} from 'node:fs/promises';
+import * as core from '@actions/core';
+import {Failure, isAbort, messageOf} from '../kernel/errors.js';
+import {formatDuration} from '../kernel/duration.js';
+import {parseInputs, inputVariable} from './inputs.js';
+import {mask} from './mask.js';
+import type {ActionSpec, Inputs} from './spec.js';
+
+/** What a flow returns. A red verdict is a result: outputs and summary are written before the step fails. */
+export interface Report<S extends ActionSpec> {
+  /** Set only after they are true; undefined ones are left out. */
+  readonly outputs: {readonly [K in keyof S['outputs']]?: string | number | boolean | undefined};
+  /** Markdown for the job summary, without secrets. */
+  readonly summary?: string;
+  /** Makes the step fail after outputs and summary were written. */
+  readonly failure?: Failure;
+}
+
+export interface Annotation {
+  readonly level: 'notice' | 'warning' | 'error';
+  readonly message: string;
+  readonly title?: string;
+  readonly file?: string;
+  readonly line?: number;
+}
+
+/** What a flow may use of the runner. */
+export interface Run {
+  readonly signal: AbortSignal;
+  /** The process environment, read-only by agreement. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** One line in the log. Foreign text must have passed `oneLine` (src/report/text.ts). */
+  log(line: string): void;
+  debug(line: string): void;
+  annotate(annotation: Annotation): void;
+  /** Runs `work` inside a folded log group. */
+  group<T>(title: string, work: () => Promise<T>): Promise<T>;
+  /** Hides a value learnt during the run from all later output. */
+  mask(value: string): void;
+  /** Saved for the post step of this very action. */
+  saveState(name: string, value: string): void;
+  state(name: string): string;
+  readonly isPost: boolean;
+}
+
+/**
+ * The shell of every action: reads and checks inputs, hands them to the flow, writes outputs and summary, and is the
+ * only caller of setFailed. It never rejects. SIGINT and SIGTERM abort one signal; the runner kills 10 s after the
+ * first of them, so flows must finish their clean-up well within that.
+ */
+export async function runAction<S extends ActionSpec>(
+  spec: S,
+  flow: (inputs: Inputs<S>, run: Run) => Promise<Report<S>>,
+  post?: (inputs: Inputs<S>, run: Run) => Promise<void>,
+): Promise<void> {
+  const startedMs = Date.now();
+  const abort = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    core.info(`${signal} received: stopping in order.`);
+    abort.abort(new Failure('CANCELLED', `${spec.name} was cancelled`, {remedy: 'Start it again when you are ready.'}));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const isPost = core.getState('isPost') === 'true';
+  if (!isPost && spec.post) core.saveState('isPost', 'true');
+  const run = makeRun(abort.signal, isPost);
+  try {
+    const {inputs, secrets} = readInputs(spec);
+    secrets.forEach(mask);
+    if (isPost) {
+      await post?.(inputs, run);
+      return;
+    }
+    const report = await flow(inputs, run);
+    await publish(spec, report);
+    core.info(`${spec.name} took ${formatDuration(Date.now() - startedMs)}.`);
+    if (report.failure) fail(report.failure, abort.signal);
+  } catch (error) {
+    // A post step only cleans up: it warns, so that it cannot redden a job whose work was done.
+    if (isPost) core.warning(`Clean-up of ${spec.name}: ${messageOf(error)}`);
+    else fail(error, abort.signal);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+function readInputs<S extends ActionSpec>(spec: S): {inputs: Inputs<S>; secrets: string[]} {
+  try {
+    return parseInputs(spec, (name) => process.env[inputVariable(name)]);
+  } catch (error) {
+    for (const value of (error as {secrets?: string[]}).secrets ?? []) mask(value);
+    throw error;
+  }
+}
+
+function makeRun(signal: AbortSignal, isPost: boolean): Run {
+  return {
+    signal,
+    env: process.env,
+    isPost,
+    log: (line) => core.info(line),
+    debug: (line) => core.debug(line),
+    group: (title, work) => core.group(title, work),
+    mask,
+    saveState: (name, value) => core.saveState(name, value),
+    state: (name) => core.getState(name),
+    annotate: ({level, message, title, file, line}) => {
+      const properties = {...(title ? {title} : {}), ...(file ? {file} : {}), ...(line ? {startLine: line} : {})};
+      core[level](message, properties);
+    },
+  };
+}
+
+async function publish<S extends ActionSpec>(spec: S, report: Report<S>): Promise<void> {
+  for (const [name, value] of Object.entries(report.outputs)) {
+    if (!(name in spec.outputs)) throw new Error(`bug: ${spec.name} set an output \`${name}\` that its spec does not declare`);
+    if (value !== undefined) core.setOutput(name, String(value));
+  }
+  if (report.summary) await writeSummary(report.summary);
+}
+
+/** GitHub drops a summary over 1 MiB whole, so a longer one is cut; and a summary may never fail a step. */
+async function writeSummary(markdown: string): Promise<void> {
+  const file = process.env['GITHUB_STEP_SUMMARY'];
+  if (!file) return;
+  const limit = 1_000_000;
+  const body = Buffer.byteLength(markdown) > limit ? `${Buffer.from(markdown).subarray(0, limit).toString()}\n\n(cut: the summary was larger than GitHub shows)\n` : markdown;
+  try {
+    await appendFile(file, `${body}\n`);
+  } catch (error) {
+    core.warning(`The job summary could not be written: ${messageOf(error)}`);
+  }
+}
+
+function fail(error: unknown, signal: AbortSignal): void {
+  if (error instanceof Failure) {
+    const cause = error.cause === undefined ? '' : `\nCause: ${messageOf(error.cause)}`;
+    core.setFailed(`${error.message}\nNext: ${error.remedy}${cause}\n[${error.code}]`);
+    core.debug(error.stack ?? '');
+  } else if (signal.aborted && isAbort(error)) {
+    core.setFailed('Cancelled.\nNext: Start it again when you are ready.\n[CANCELLED]');
+  } else {
+    core.setFailed(`Unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nNext: This is a bug in Switchback; please report it with this log.\n[BUG]`);
+  }
+  if (signal.aborted) process.exitCode = 130;
+}
