@@ -14,6 +14,8 @@ export interface Field<T> {
   readonly default?: string;
   readonly required: boolean;
   readonly secret: boolean;
+  /** Default that only GitHub can fill in, such as `${{ github.token }}`; goes into action.yml, never into the value. */
+  readonly expression?: string;
   /** Allowed values, for a choice. */
   readonly options?: readonly string[];
   readonly example?: string;
@@ -25,6 +27,7 @@ interface Common {
   readonly doc: string;
   readonly default?: string;
   readonly required?: boolean;
+  readonly expression?: string;
   readonly example?: string;
 }
 
@@ -37,6 +40,7 @@ function field<C extends Common, T>(kind: string, common: C, parse: Field<T>['pa
     doc: common.doc,
     ...(common.default === undefined ? {} : {default: common.default}),
     ...(common.example === undefined ? {} : {example: common.example}),
+    ...(common.expression === undefined ? {} : {expression: common.expression}),
     required: common.required ?? false,
     secret: false,
     parse,

@@ -1,0 +1,219 @@
+import * as z from 'zod';
+import {parseBytes} from '../kernel/bytes.js';
+import {parseDuration} from '../kernel/duration.js';
+
+/**
+ * The one schema of `.github/switchback.yml`: validation, TypeScript types and the editors' JSON Schema come from it.
+ * Secrets never stand in the file: where one is needed it names an environment variable (`…-env`).
+ */
+
+const duration = (doc: string) =>
+  z.string().refine((text) => parseDuration(text) !== undefined, {message: 'is not a duration; write a number with its unit: 500ms, 10s, 2m, 1h30m, 7d'}).transform((text) => parseDuration(text)!).describe(doc);
+
+const share = (doc: string) =>
+  z.string().regex(/^\d+(\.\d+)?\s*%$/, {message: 'is not a percentage; write it like 1% or 0.5%'}).transform((text) => Number.parseFloat(text) / 100).refine((value) => value <= 1, {message: 'is more than 100%'}).describe(doc);
+
+const size = (doc: string) =>
+  z.string().refine((text) => parseBytes(text) !== undefined, {message: 'is not a size; write a number with its unit: 512kB, 16MiB, 1GB'}).transform((text) => parseBytes(text)!).describe(doc);
+
+const webUrl = (doc: string) =>
+  z.string().refine(isWebUrl, {message: 'is not an http or https address without credentials, such as https://shop.example'}).transform((text) => text.replace(/\/+$/, '')).describe(doc);
+
+function isWebUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return /^https?:$/.test(url.protocol) && !url.username && !url.password;
+}
+
+const variableName = (doc: string) => z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {message: 'is not the name of an environment variable'}).describe(doc);
+const names = (doc: string) => z.array(variableName('a variable name')).describe(doc);
+const relativePath = (doc: string) =>
+  z.string().min(1).refine((text) => !text.startsWith('/') && !text.split('/').includes('..'), {message: 'must be a path inside the repository, without a leading slash and without ".."'}).describe(doc);
+
+const frontend = z.strictObject({
+  platform: z.literal('vercel').default('vercel').describe('Where the frontend runs.'),
+  project: z.string().min(1).describe('Vercel project: its id (prj_…) or its name.'),
+  team: z.string().min(1).optional().describe('Vercel team: its id (team_…) or slug. Needed unless the project is personal.'),
+  path: relativePath('Folder that is deployed, from the root of the repository.').default('.'),
+  'root-directory': relativePath('Root Directory set on the Vercel project; the upload then starts at `path`.').optional(),
+  prebuilt: z.boolean().default(false).describe('Upload `.vercel/output` made by `vercel build --prod` instead of the sources.'),
+  url: webUrl('Address that users open.'),
+  hosts: z.array(z.string().min(1)).optional().describe('Production hosts to move and to read back. Default: the verified production domains of the project.'),
+  'required-variables': names('Variables that must exist for production before a release starts.').default([]),
+  'api-url': webUrl('Vercel API address; only for proxies and rehearsals.').default('https://api.vercel.com'),
+  'deploy-timeout': duration('Longest wait for a deployment to end.').default(1_200_000),
+});
+
+const backend = z.strictObject({
+  platform: z.literal('railway').default('railway').describe('Where the backend runs.'),
+  project: z.string().min(1).optional().describe('Railway project id. Not needed with a project token.'),
+  environment: z.string().min(1).optional().describe('Railway environment id or name. Not needed with a project token.'),
+  service: z.string().min(1).describe('Railway service: its id, its name, or its dashboard address.'),
+  source: z.enum(['commit', 'image', 'upload']).default('commit').describe('What is deployed: the commit of the connected repository, an image, or an upload of `path`.'),
+  image: z.string().min(1).optional().describe('Image reference for `source: image`; `{commit}` is replaced by the SHA.'),
+  path: relativePath('Folder for `source: upload`.').default('.'),
+  url: webUrl('Public address of the service.'),
+  'required-variables': names('Variables that must exist before a release starts.').default([]),
+  'auto-deploy': z.enum(['refuse', 'warn', 'allow']).default('warn').describe('What to do when Railway would deploy each push by itself, outside the gate.'),
+  'api-url': webUrl('Railway API address; only for proxies and rehearsals.').default('https://backboard.railway.com'),
+  'deploy-timeout': duration('Longest wait for a deployment to end.').default(1_200_000),
+});
+
+const database = z.strictObject({
+  'url-env': variableName('Environment variable that holds the database address.').default('DATABASE_URL'),
+  migrations: relativePath('Folder with the migrations.').optional(),
+  'expected-tables': z.array(z.string().min(1)).default([]).describe('Tables, as schema.name, without which a backup is refused.'),
+});
+
+const jsonRule = z.strictObject({
+  path: z.string().min(1).describe('JSONPath (RFC 9535), such as $.status.'),
+  equals: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional(),
+  matches: z.string().optional().describe('Regular expression the value must match.'),
+  exists: z.boolean().optional(),
+  'less-than': z.number().optional(),
+  'more-than': z.number().optional(),
+}).describe('One rule about the JSON answer.');
+
+const expectation = z.strictObject({
+  status: z.union([z.int().min(100).max(599), z.array(z.int().min(100).max(599)).min(1)]).optional().describe('Allowed status codes. Default: 200 to 299.'),
+  text: z.string().min(1).optional().describe('Text the body must contain.'),
+  'not-text': z.string().min(1).optional().describe('Text the body must not contain.'),
+  json: z.array(jsonRule).optional(),
+  headers: z.record(z.string(), z.string()).optional().describe('Headers that must be there; a value between slashes is a regular expression.'),
+  redirect: z.string().optional().describe('Address the answer must redirect to.'),
+  commit: z.strictObject({header: z.string().optional(), json: z.string().optional()}).optional().describe('Where the answer tells the commit it was built from; it must be this release\'s.'),
+});
+
+const authentication = z.strictObject({
+  kind: z.enum(['bearer', 'basic', 'header']),
+  env: variableName('Environment variable that holds the secret.'),
+  header: z.string().optional().describe('Header name, for kind header.'),
+});
+
+const request = {
+  path: z.string().startsWith('/', {message: 'must start with a slash'}).optional(),
+  url: webUrl('Absolute address, instead of target and path.').optional(),
+  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  body: z.string().optional(),
+  auth: authentication.optional(),
+  expect: expectation.optional(),
+} as const;
+
+const check = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9 ._-]{0,60}$/i, {message: 'must be letters, digits, spaces, dots, dashes, at most 61 characters'}).describe('Unique name, shown in verdicts and alerts.'),
+  kind: z.enum(['http', 'tls', 'dns', 'tcp', 'websocket', 'postgres', 'cors', 'tenant', 'sequence']).default('http'),
+  target: z.enum(['frontend', 'backend', 'database']).default('backend'),
+  ...request,
+  host: z.string().optional().describe('Host, for kinds tls, dns and tcp.'),
+  port: z.int().min(1).max(65_535).optional(),
+  origin: z.string().optional().describe('Origin that must be allowed, for kind cors.'),
+  'foreign-auth': authentication.optional().describe('Token of another organisation, for kind tenant: it must be refused.'),
+  'min-days': z.number().min(0).optional().describe('Days a certificate must still be valid, for kind tls.'),
+  query: z.string().optional().describe('SQL that returns one row, for kind postgres.'),
+  'url-env': variableName('Environment variable with the database address, for kind postgres.').optional(),
+  'migration-head': z.string().optional().describe('Expected newest migration, for kind postgres.'),
+  steps: z.array(z.strictObject({name: z.string().optional(), ...request, save: z.record(z.string(), z.string()).optional().describe('Name to JSONPath: values for later steps, used as {name}.')})).optional(),
+  'max-latency': duration('Slower answers count against the latency objective.').optional(),
+  timeout: duration('Longest wait for one answer.').optional(),
+  severity: z.enum(['critical', 'advisory']).default('critical').describe('An advisory check is shown and alerted, but never rolls back.'),
+  weight: z.number().positive().optional(),
+  stages: z.array(z.enum(['candidate', 'live', 'monitor'])).optional().describe('Where the check runs. Default: everywhere.'),
+});
+
+const gate = z.strictObject({
+  'max-error-rate': share('A release failing at most this share of probes must not be failed.').optional(),
+  'unhealthy-error-rate': share('A release failing at least this share must not be passed.').optional(),
+  confidence: share('Both promises hold in at least this share of deployments.').optional(),
+  'max-latency': duration('The latency quantile must stay below this.').optional(),
+  'latency-quantile': z.enum(['p50', 'p90', 'p95', 'p99']).optional(),
+  'latency-tolerance': share('How much slower than the previous release is still fine.').optional(),
+  compare: z.string().optional().describe('auto, off, or the address of a baseline.'),
+  'min-duration': duration('Earliest pass.').optional(),
+  'max-duration': duration('Latest verdict.').optional(),
+  'min-probes': z.int().min(1).optional(),
+  interval: duration('Pace of the rounds.').optional(),
+  'control-url': webUrl('An unrelated target; a round in which it fails is void.').optional(),
+  'warm-up': duration('Not judged before the first success, at most this long.').optional(),
+  'burst-guard': z.union([share('How likely the next probe of a healthy service may fail right after a failure.'), z.literal('off')]).optional(),
+  'on-timeout': z.enum(['inconclusive', 'pass', 'fail']).optional(),
+  'traffic-metrics': z.enum(['auto', 'off']).optional(),
+  rule: z.enum(['evidence', 'consecutive', 'failure-limit', 'window']).optional(),
+});
+
+const storage = z.strictObject({
+  type: z.enum(['s3', 'local', 'rclone']).default('s3'),
+  bucket: z.string().min(1).optional(),
+  prefix: z.string().regex(/^[a-z0-9/_-]*$/i, {message: 'may hold letters, digits, dashes, underscores and slashes'}).default('switchback'),
+  endpoint: webUrl('Address of an S3-compatible store. Default: AWS.').optional(),
+  region: z.string().default('us-east-1'),
+  'path-style': z.boolean().default(false).describe('Bucket in the path instead of the host name.'),
+  folder: z.string().optional().describe('Folder, for type local.'),
+  remote: z.string().optional().describe('Remote and path, for type rclone.'),
+});
+
+const retention = z.strictObject({
+  'keep-last': z.int().min(0).default(7),
+  hourly: z.int().min(0).default(0),
+  daily: z.int().min(0).default(30),
+  weekly: z.int().min(0).default(8),
+  monthly: z.int().min(0).default(12),
+  yearly: z.int().min(0).default(0),
+  'keep-within': duration('Every set younger than this is kept.').default(30 * 86_400_000),
+  'min-verified': z.int().min(1).default(3).describe('Verified sets kept whatever their age.'),
+});
+
+const backup = z.strictObject({
+  storage,
+  recipients: z.array(z.string().min(1)).min(1).describe('Public keys: paths of armored files in the repository.'),
+  'signing-key-env': variableName('Environment variable with the key that signs manifests.').optional(),
+  'signed-by': z.array(z.string().min(1)).optional().describe('Public keys that may have signed a manifest.'),
+  schedule: duration('How old the newest verified set may get before an alarm.').default(26 * 3_600_000),
+  assets: z.array(relativePath('Folder to include.')).default([]),
+  configuration: z.boolean().default(true).describe('Include platform settings and variables, always encrypted.'),
+  'part-size': size('Size of an upload part.').optional(),
+  retention: retention.optional(),
+});
+
+const objectives = z.strictObject({
+  rto: duration('Longest time from the first bad answer to restored and verified.').default(300_000),
+  rpo: duration('Largest loss of data that is acceptable, in time.').default(86_400_000),
+});
+
+const release = z.strictObject({
+  'promote-order': z.enum(['backend-first', 'frontend-first']).default('backend-first').describe('Backend first suits additive interface changes; it is the safe default.'),
+  'backup-before': z.boolean().default(true),
+  'allow-missing-anchor': z.array(z.enum(['frontend', 'backend'])).default([]).describe('Components that may have no way back, such as on the very first release.'),
+});
+
+const ledger = z.strictObject({
+  store: z.enum(['github', 'file']).default('github'),
+  file: z.string().default('.switchback/ledger.jsonl'),
+  environment: z.string().min(1).default('production'),
+});
+
+export const configSchema = z.strictObject({
+  version: z.literal(1).describe('Version of this file\'s format.'),
+  product: z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, {message: 'must be lower-case letters, digits and dashes, at most 41 characters'}).describe('Name of the product; part of backup keys.'),
+  environment: z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/).default('production'),
+  frontend: frontend.optional(),
+  backend: backend.optional(),
+  database: database.optional(),
+  checks: z.array(check).default([]),
+  gate: gate.default({}),
+  backup: backup.optional(),
+  release: release.prefault({}),
+  ledger: ledger.prefault({}),
+  objectives: objectives.prefault({}),
+}).describe('Switchback: the product, its checks, its backups and its objectives.');
+
+export type Config = z.output<typeof configSchema>;
+export type ConfigText = z.input<typeof configSchema>;
+export type CheckConfig = Config['checks'][number];
+export type GateConfig = Config['gate'];
+export type BackupConfig = NonNullable<Config['backup']>;
+
+/** The JSON Schema that editors use; generated into `action-docs/switchback.schema.json`. */
+export function configJsonSchema(): Record<string, unknown> {
+  return {...z.toJSONSchema(configSchema, {io: 'input', target: 'draft-7', unrepresentable: 'any'}), title: 'switchback.yml'} as Record<string, unknown>;
+}
