@@ -1,0 +1,19 @@
+/**
+ * Foreign text (answers, logs, names, messages from platforms) made harmless before it is shown. Pure and total: never
+ * throws, and the result is bounded.
+ */
+
+/** One log line: no line breaks or control characters, not readable as a workflow command, cut to `max` characters. */
+export function oneLine(text: string, max = 500): string {
+  const flat = stripControls(text.slice(0, max * 4)).replace(/\s+/g, ' ').trim();
+  const cut = flat.length > max ? `${flat.slice(0, max - 1)}…` : flat;
+  // The runner reads a command from any line that starts with `::` (after white space) or holds `##[`.
+  return cut.replace(/^::/, ':\u200b:').replace(/##\[/g, '#\u200b#[');
+}
+
+/** Without ANSI sequences, control characters (but tab and line feed) and bidirectional overrides. */
+export function stripControls(text: string): string {
+  // ANSI sequences first, then every control character but tab and line feed, then bidirectional overrides.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
+  return text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/\r\n?/g, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+}
