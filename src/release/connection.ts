@@ -1,0 +1,67 @@
+import {type Problem, refusal} from '../kernel/errors.js';
+import type {Component, Platform} from '../platforms/platform.js';
+import type {Config} from '../config/schema.js';
+import type {RailwayExtras} from '../platforms/railway/railway.js';
+import type {VercelExtras} from '../platforms/vercel/vercel.js';
+
+export interface PlatformTokens {
+  readonly 'vercel-token'?: string | undefined;
+  readonly 'vercel-protection-bypass'?: string | undefined;
+  readonly 'railway-token'?: string | undefined;
+}
+
+export interface Platforms {
+  readonly frontend?: Platform & VercelExtras;
+  readonly backend?: Platform & RailwayExtras;
+}
+
+/**
+ * Opens the adapters of the components that are described and wanted; adapters are loaded only when used.
+ * @throws refusal INPUT naming every token that is missing.
+ */
+export async function openPlatforms(config: Config, tokens: PlatformTokens, wanted: readonly Component[]): Promise<Platforms> {
+  const problems: Problem[] = [];
+  const use = (component: Component) => wanted.includes(component) && config[component] !== undefined;
+  if (use('frontend') && !tokens['vercel-token']) problems.push(missing('vercel-token', 'Vercel'));
+  if (use('backend') && !tokens['railway-token']) problems.push(missing('railway-token', 'Railway'));
+  if (problems.length) throw refusal('INPUT', 'The inputs were', problems);
+  return {
+    ...(use('frontend') && {frontend: await openFrontend(config, tokens)}),
+    ...(use('backend') && {backend: await openBackend(config, tokens)}),
+  };
+}
+
+function missing(name: string, platform: string): Problem {
+  return {where: `input \`${name}\``, what: `is missing, and the product uses ${platform}`, remedy: `Pass it in \`with:\`, such as \`${name}: \${{ secrets.${name.replace(/-/g, '_').toUpperCase()} }}\``};
+}
+
+async function openFrontend(config: Config, tokens: PlatformTokens): Promise<Platform & VercelExtras> {
+  const {openVercel} = await import('../platforms/vercel/vercel.js');
+  const frontend = config.frontend!;
+  return openVercel({
+    token: tokens['vercel-token']!,
+    project: frontend.project,
+    apiUrl: frontend['api-url'],
+    prebuilt: frontend.prebuilt,
+    ...(frontend.team && {team: frontend.team}),
+    ...(frontend.hosts && {productionHosts: frontend.hosts}),
+    ...(frontend['root-directory'] && {rootDirectory: frontend['root-directory']}),
+    ...(tokens['vercel-protection-bypass'] && {protectionBypass: tokens['vercel-protection-bypass']}),
+  });
+}
+
+async function openBackend(config: Config, tokens: PlatformTokens): Promise<Platform & RailwayExtras> {
+  const {openRailway} = await import('../platforms/railway/railway.js');
+  const backend = config.backend!;
+  return openRailway({
+    token: tokens['railway-token']!,
+    service: backend.service,
+    apiUrl: backend['api-url'],
+    source: backend.source,
+    publicUrl: backend.url,
+    allowAutoDeploy: backend['auto-deploy'] !== 'refuse',
+    ...(backend.project && {project: backend.project}),
+    ...(backend.environment && {environment: backend.environment}),
+    ...(backend.image && {image: backend.image}),
+  });
+}

@@ -1,0 +1,32 @@
+import {formatDuration} from '../kernel/duration.js';
+import {cell, code, table} from './text.js';
+
+export interface ShownRollback {
+  readonly dryRun: boolean;
+  readonly reason: string;
+  readonly rows: ReadonlyArray<{readonly component: string; readonly from: string; readonly to: string; readonly state: string; readonly now: string; readonly by: string; readonly ms: number | undefined}>;
+  readonly verdict: string | undefined;
+  readonly sentence: string | undefined;
+  readonly totalMs: number;
+  readonly rtoMs: number;
+  readonly left: readonly string[];
+  readonly pin: string | undefined;
+}
+
+export function rollbackSummary(shown: ShownRollback): string {
+  const bad = shown.left.length > 0 || (shown.verdict !== undefined && shown.verdict !== 'pass');
+  const title = shown.dryRun ? '🔍 Rollback, dry run: nothing was changed' : bad ? '❌ Rollback is not complete' : '✅ Rolled back, read back and gated again';
+  return [
+    `## ${title}`,
+    '',
+    `Reason: ${cell(shown.reason)}`,
+    '',
+    table(['component', 'target', 'result', 'serves now', 'how', 'took'], shown.rows.map((row) => [row.component, code(row.to), cell(row.state), code(row.now), cell(row.by), row.ms === undefined ? '' : formatDuration(row.ms)])),
+    '',
+    ...(shown.sentence ? [`**Gate over the restored product: ${cell(shown.verdict ?? '')}.** ${cell(shown.sentence, 600)}`, ''] : []),
+    `Took ${formatDuration(shown.totalMs)}; the objective is ${formatDuration(shown.rtoMs)}${shown.totalMs > shown.rtoMs ? ', **missed**' : ''}.`,
+    '',
+    ...(shown.pin ? [`📌 ${cell(shown.pin)}. Release it with the rollback workflow, component \`unpin\`.`, ''] : []),
+    ...(shown.left.length ? ['### Left to do by hand', '', ...shown.left.map((line) => `- ${cell(line, 600)}`), ''] : []),
+  ].join('\n');
+}
