@@ -1,0 +1,165 @@
+import {Failure} from '../kernel/errors.js';
+import {readAll, type Store, type StoredObject} from '../storage/store.js';
+import {decodeManifest, type Manifest, manifestTime} from './manifest.js';
+import {manifestName, type Series, type SetId, seriesPrefix, setPrefix, splitKey} from './set-name.js';
+
+/** A sealed set: its manifest was read and belongs where it lies. */
+export interface SealedSet {
+  readonly id: SetId;
+  /** Key prefix of its objects, relative to the store. */
+  readonly prefix: string;
+  readonly manifest: Manifest;
+  /** Every object of the set, the manifest included. */
+  readonly objects: readonly StoredObject[];
+  /** Marks left by drills and deep checks, newest last; the names only. */
+  readonly verifications: readonly string[];
+  /** Names of holds: no retention until they are removed. */
+  readonly holds: readonly string[];
+}
+
+/** Objects of a set that has no manifest: it was cut off, or is being written right now. */
+export interface UnsealedSet {
+  readonly id: SetId;
+  readonly objects: readonly StoredObject[];
+}
+
+export interface SetListing {
+  /** Newest first, by the time inside the manifests. */
+  readonly sealed: readonly SealedSet[];
+  readonly unsealed: readonly UnsealedSet[];
+  /** Sets whose manifest cannot be read or does not belong there, with the reason. */
+  readonly unreadable: ReadonlyArray<{
+    readonly id: SetId;
+    readonly reason: Failure;
+    readonly objects: readonly StoredObject[];
+  }>;
+  /** Every object seen, so that an empty answer can be told from an empty series. */
+  readonly objectCount: number;
+}
+
+export interface ListOptions {
+  readonly signal?: AbortSignal;
+  /** Manifests read at the same time; default 16. */
+  readonly parallel?: number;
+}
+
+/** Lists a whole series. A listing that breaks off is a failure, never a short list. */
+export async function listSets(store: Store, series: Series, options: ListOptions = {}): Promise<SetListing> {
+  const groups = await groupBySet(store, series, options);
+  const sealed: SealedSet[] = [];
+  const unreadable: Array<SetListing['unreadable'][number]> = [];
+  const unsealed: UnsealedSet[] = [];
+  const withManifest: Array<[SetId, StoredObject[]]> = [];
+  for (const [id, objects] of groups.sets) {
+    if (objects.some(({key}) => key.endsWith(`/${manifestName}`))) withManifest.push([id, objects]);
+    else unsealed.push({id, objects});
+  }
+  await eachOf(withManifest, options.parallel ?? 16, async ([id, objects]) => {
+    try {
+      sealed.push(describeSet(series, id, await readManifest(store, series, id, options), objects));
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'MANIFEST') throw error;
+      unreadable.push({id, reason: error, objects});
+    }
+  });
+  sealed.sort((a, b) => manifestTime(b.manifest) - manifestTime(a.manifest) || (a.id < b.id ? 1 : -1));
+  return {sealed, unsealed, unreadable, objectCount: groups.count};
+}
+
+export interface SetWanted {
+  /** Exactly this set. */
+  readonly id?: SetId | undefined;
+  /** Only sets made for this release. */
+  readonly release?: string | undefined;
+  /** Only sets made at or before this moment, epoch milliseconds. */
+  readonly before?: number | undefined;
+  /** Only sets that contain this kind of part. */
+  readonly role?: string | undefined;
+}
+
+/**
+ * The newest sealed set that fits, by the time inside its manifest: never by the name alone and never by the date of
+ * the stored object, which a copy resets. Undefined when there is none.
+ */
+export async function findNewestSet(
+  store: Store,
+  series: Series,
+  wanted: SetWanted = {},
+  options: ListOptions = {},
+): Promise<SealedSet | undefined> {
+  const {sealed} = await listSets(store, series, options);
+  return sealed.find(
+    ({id, manifest}) =>
+      (wanted.id === undefined || id === wanted.id) &&
+      (wanted.release === undefined || manifest.release === wanted.release) &&
+      (wanted.before === undefined || manifestTime(manifest) <= wanted.before) &&
+      (wanted.role === undefined || manifest.parts.some((part) => part.role === wanted.role)),
+  );
+}
+
+/** Reads the manifest of one set. @throws Failure MANIFEST, STORE_NOT_FOUND */
+export async function readManifest(
+  store: Store,
+  series: Series,
+  id: SetId,
+  options: ListOptions = {},
+): Promise<Manifest> {
+  try {
+    const bytes = await readAll(
+      store,
+      `${setPrefix(series, id)}${manifestName}`,
+      options.signal ? {signal: options.signal} : {},
+    );
+    return decodeManifest(bytes, {id, ...series});
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new Failure('MANIFEST', `The manifest of ${id} is far too large`, {
+        remedy: 'Do not use this set; take another one.',
+        cause: error,
+      });
+    throw error;
+  }
+}
+
+function describeSet(series: Series, id: SetId, manifest: Manifest, objects: readonly StoredObject[]): SealedSet {
+  const names = objects.map(({key}) => key.slice(key.lastIndexOf('/') + 1)).sort();
+  return {
+    id,
+    manifest,
+    objects,
+    prefix: setPrefix(series, id),
+    verifications: names.filter((name) => name.startsWith('verified-')),
+    holds: names.filter((name) => name.startsWith('hold-')),
+  };
+}
+
+async function groupBySet(
+  store: Store,
+  series: Series,
+  {signal}: ListOptions,
+): Promise<{sets: Map<SetId, StoredObject[]>; count: number}> {
+  const sets = new Map<SetId, StoredObject[]>();
+  let count = 0;
+  for await (const object of store.list(seriesPrefix(series), signal ? {signal} : {})) {
+    count++;
+    const place = splitKey(series, object.key);
+    if (!place) continue;
+    const group = sets.get(place.id);
+    if (group) group.push(object);
+    else sets.set(place.id, [object]);
+  }
+  return {sets, count};
+}
+
+/** Runs `work` over all items, at most `parallel` at a time; the first failure stops it. */
+export async function eachOf<T>(
+  items: readonly T[],
+  parallel: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({length: Math.min(parallel, items.length)}, worker));
+}

@@ -1,0 +1,45 @@
+import {createHash} from 'node:crypto';
+
+/** Size and SHA-256 of a stream of bytes. */
+export interface Digest {
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** Measures what flows through it. */
+export class Tally {
+  readonly #hash = createHash('sha256');
+  #bytes = 0;
+  #digest: Digest | undefined;
+
+  /** Passes the stream on unchanged while measuring it. */
+  async *through(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      this.add(chunk);
+      yield chunk;
+    }
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#hash.update(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The result; nothing may be added afterwards. */
+  digest(): Digest {
+    this.#digest ??= {bytes: this.#bytes, sha256: this.#hash.digest('hex')};
+    return this.#digest;
+  }
+}
+
+/** Reads a stream to its end and measures it. */
+export async function digestOf(source: AsyncIterable<Uint8Array>): Promise<Digest> {
+  const tally = new Tally();
+  for await (const chunk of source) tally.add(chunk);
+  return tally.digest();
+}
