@@ -1,0 +1,87 @@
+import {readFile} from 'node:fs/promises';
+import {resolve} from 'node:path';
+import type {Series} from '../backup/set-name.js';
+import type {BackupConfig, Config} from '../config/schema.js';
+import {loadRecipients, type Recipients} from '../crypto/recipients.js';
+import {type Problem, refusal} from '../kernel/errors.js';
+import {type Connection, parseConnection} from '../postgres/connection.js';
+import {openS3Store, type S3Settings} from '../storage/s3/s3-store.js';
+import type {Store} from '../storage/store.js';
+
+/** Inputs that reach the store of backups and the database; see `backupAccessInputs`. */
+export interface BackupAccess {
+  readonly 'database-url'?: string | undefined;
+  readonly 'storage-access-key-id'?: string | undefined;
+  readonly 'storage-secret-access-key'?: string | undefined;
+  readonly 'storage-bucket'?: string | undefined;
+  readonly 'storage-endpoint'?: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the file and the inputs say about backups. @throws refusal INPUT when they say nothing of a store. */
+export function backupSettings(config: Config, access: BackupAccess): BackupConfig {
+  if (config.backup) return config.backup;
+  throw refusal('CONFIG', 'The configuration was', [{where: '`backup`', what: 'is missing', remedy: `Describe the store and the recipients under \`backup\`${access['storage-bucket'] ? '; the bucket alone is not enough' : ''}`}]);
+}
+
+/** Whose sets these are. */
+export function seriesOf(config: Config): Series {
+  return {project: config.product, environment: config.environment};
+}
+
+/**
+ * Opens the store of backups. Keys come from the inputs; without them the standard AWS chain is used, so that OIDC works.
+ * @throws refusal INPUT when only one half of a key pair was given.
+ */
+export function openBackupStore(settings: BackupConfig, access: BackupAccess): Store {
+  const {storage} = settings;
+  return openS3Store({
+    bucket: access['storage-bucket'] ?? storage.bucket ?? '',
+    prefix: storage.prefix,
+    region: storage.region,
+    endpoint: access['storage-endpoint'] ?? storage.endpoint,
+    pathStyle: storage['path-style'],
+    credentials: credentialsOf(access),
+    partSize: settings['part-size'],
+  });
+}
+
+/** The database's address, from the input or the environment variable that the file names; undefined when neither says. */
+export function databaseConnection(config: Config, access: BackupAccess, env: Environment): Connection | undefined {
+  const url = access['database-url'] ?? env[config.database?.['url-env'] ?? 'DATABASE_URL'];
+  return url ? parseConnection(url) : undefined;
+}
+
+/**
+ * Reads the recipients: paths of armored files inside the repository, or armored text.
+ * @throws refusal RECIPIENTS
+ */
+export async function readRecipients(given: readonly string[], root: string, rules: {readonly nowMs: number; readonly pinned?: readonly string[] | undefined}): Promise<Recipients> {
+  return loadRecipients(await readKeyTexts(given, root), rules);
+}
+
+/** Armored texts as they are; everything else is the path of a file with one. @throws refusal RECIPIENTS */
+export async function readKeyTexts(given: readonly string[], root: string): Promise<string[]> {
+  const problems: Problem[] = [];
+  const texts = await Promise.all(
+    given.map(async (entry) => {
+      if (entry.includes('-----BEGIN')) return entry;
+      return readFile(resolve(root, entry), 'utf8').catch(() => {
+        problems.push({where: `key file ${entry}`, what: 'cannot be read', remedy: 'Commit the armored public key there, and check the repository out before this step'});
+        return '';
+      });
+    }),
+  );
+  if (problems.length) throw refusal('RECIPIENTS', 'The recipients were', problems);
+  return texts;
+}
+
+function credentialsOf(access: BackupAccess): S3Settings['credentials'] {
+  const [id, key] = [access['storage-access-key-id'], access['storage-secret-access-key']];
+  if (Boolean(id) !== Boolean(key)) {
+    const absent = id ? 'storage-secret-access-key' : 'storage-access-key-id';
+    throw refusal('INPUT', 'The inputs were', [{where: `input \`${absent}\``, what: 'is missing, and its other half was given', remedy: 'Pass both, or neither to use the standard AWS credential chain'}]);
+  }
+  return id && key ? {accessKeyId: id, secretAccessKey: key} : undefined;
+}
