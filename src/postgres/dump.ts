@@ -118,7 +118,7 @@ async function* readProduct(
   idleLimitMs: number,
   settle: () => Promise<void>,
 ): AsyncGenerator<Buffer> {
-  const watch = watchdog(idleLimitMs, () => children.forEach((child) => child.stop()));
+  const watch = watchdog(idleLimitMs, () => stopAll(children));
   let broken: unknown;
   try {
     try {
@@ -141,9 +141,13 @@ async function* readProduct(
     if (broken !== undefined) throw broken;
   } finally {
     watch.pause();
-    for (const child of children) child.stop();
+    stopAll(children);
     await Promise.all(children.map((child) => child.exit));
   }
+}
+
+function stopAll(children: readonly Child[]): void {
+  for (const child of children) child.stop();
 }
 
 /** Counts only the time spent waiting for the program, not the time its reader takes. */

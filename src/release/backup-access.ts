@@ -22,7 +22,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** What the file and the inputs say about backups. @throws refusal INPUT when they say nothing of a store. */
 export function backupSettings(config: Config, access: BackupAccess): BackupConfig {
   if (config.backup) return config.backup;
-  throw refusal('CONFIG', 'The configuration was', [{where: '`backup`', what: 'is missing', remedy: `Describe the store and the recipients under \`backup\`${access['storage-bucket'] ? '; the bucket alone is not enough' : ''}`}]);
+  throw refusal('CONFIG', 'The configuration was', [
+    {
+      where: '`backup`',
+      what: 'is missing',
+      remedy: `Describe the store and the recipients under \`backup\`${access['storage-bucket'] ? '; the bucket alone is not enough' : ''}`,
+    },
+  ]);
 }
 
 /** Whose sets these are. */
@@ -57,7 +63,11 @@ export function databaseConnection(config: Config, access: BackupAccess, env: En
  * Reads the recipients: paths of armored files inside the repository, or armored text.
  * @throws refusal RECIPIENTS
  */
-export async function readRecipients(given: readonly string[], root: string, rules: {readonly nowMs: number; readonly pinned?: readonly string[] | undefined}): Promise<Recipients> {
+export async function readRecipients(
+  given: readonly string[],
+  root: string,
+  rules: {readonly nowMs: number; readonly pinned?: readonly string[] | undefined},
+): Promise<Recipients> {
   return loadRecipients(await readKeyTexts(given, root), rules);
 }
 
@@ -68,7 +78,11 @@ export async function readKeyTexts(given: readonly string[], root: string): Prom
     given.map(async (entry) => {
       if (entry.includes('-----BEGIN')) return entry;
       return readFile(resolve(root, entry), 'utf8').catch(() => {
-        problems.push({where: `key file ${entry}`, what: 'cannot be read', remedy: 'Commit the armored public key there, and check the repository out before this step'});
+        problems.push({
+          where: `key file ${entry}`,
+          what: 'cannot be read',
+          remedy: 'Commit the armored public key there, and check the repository out before this step',
+        });
         return '';
       });
     }),
@@ -81,7 +95,13 @@ function credentialsOf(access: BackupAccess): S3Settings['credentials'] {
   const [id, key] = [access['storage-access-key-id'], access['storage-secret-access-key']];
   if (Boolean(id) !== Boolean(key)) {
     const absent = id ? 'storage-secret-access-key' : 'storage-access-key-id';
-    throw refusal('INPUT', 'The inputs were', [{where: `input \`${absent}\``, what: 'is missing, and its other half was given', remedy: 'Pass both, or neither to use the standard AWS credential chain'}]);
+    throw refusal('INPUT', 'The inputs were', [
+      {
+        where: `input \`${absent}\``,
+        what: 'is missing, and its other half was given',
+        remedy: 'Pass both, or neither to use the standard AWS credential chain',
+      },
+    ]);
   }
   return id && key ? {accessKeyId: id, secretAccessKey: key} : undefined;
 }

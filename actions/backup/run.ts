@@ -1,0 +1,191 @@
+import {discardSet} from '../../src/backup/discard-set.js';
+import type {Manifest} from '../../src/backup/manifest.js';
+import {findNewestSet} from '../../src/backup/set-list.js';
+import type {Series} from '../../src/backup/set-name.js';
+import {type SetRequest, writeSet} from '../../src/backup/write-set.js';
+import type {BackupConfig, Config} from '../../src/config/schema.js';
+import {Failure, refusal} from '../../src/kernel/errors.js';
+import {secretsOf} from '../../src/postgres/connection.js';
+import {
+  backupSettings,
+  databaseConnection,
+  openBackupStore,
+  readRecipients,
+  seriesOf,
+} from '../../src/release/backup-access.js';
+import {readProduct} from '../../src/release/product.js';
+import {backupSummary} from '../../src/report/backup-summary.js';
+import {oneLine} from '../../src/report/text.js';
+import type {Report, Run} from '../../src/runner/run-action.js';
+import type {Inputs} from '../../src/runner/spec.js';
+import type {Store, UnfinishedUpload} from '../../src/storage/store.js';
+import type {spec} from './spec.js';
+
+type BackupInputs = Inputs<typeof spec>;
+
+export async function run(inputs: BackupInputs, runner: Run): Promise<Report<typeof spec>> {
+  const {config, settings, store, series} = await open(inputs, runner);
+  const request = await describeRequest(inputs, runner, config, settings, series);
+  const fresh = await findFresh(inputs, request, store);
+  if (fresh) return report(fresh, store, {reused: true, durationMs: 0});
+  const signal = AbortSignal.any([runner.signal, deadline(inputs.deadline)]);
+  const uploads: UnfinishedUpload[] = [];
+  const result = await writeSet(request, {
+    store,
+    signal,
+    env: runner.env,
+    log: (line) => runner.log(oneLine(line)),
+    // Saved before anything is stored: the post step removes what a killed process leaves behind.
+    onPrefix: (_, id) => runner.saveState('set', id),
+    onStarted: (upload) => {
+      uploads.push(upload);
+      runner.saveState('uploads', JSON.stringify(uploads));
+    },
+  });
+  return report(result.manifest, store, {reused: false, durationMs: result.durationMs});
+}
+
+/** Removes everything of a set that this step began and did not seal. A sealed set is left alone. */
+export async function cleanUp(inputs: BackupInputs, runner: Run): Promise<void> {
+  const id = runner.state('set');
+  if (!id) return;
+  const {store, series} = await open(inputs, runner);
+  const uploads = JSON.parse(runner.state('uploads') || '[]') as UnfinishedUpload[];
+  const left = await discardSet(store, series, id, uploads);
+  if (left.objects || left.uploads)
+    runner.log(`Removed ${left.objects} objects and ${left.uploads} unfinished uploads of the unsealed set ${id}.`);
+}
+
+async function open(inputs: BackupInputs, runner: Run) {
+  const {config} = await readProduct(inputs, rootOf(runner), runner.env['GITHUB_REPOSITORY']);
+  const settings = backupSettings(config, inputs);
+  return {config, settings, store: openBackupStore(settings, inputs), series: seriesOf(config)};
+}
+
+async function describeRequest(
+  inputs: BackupInputs,
+  runner: Run,
+  config: Config,
+  settings: BackupConfig,
+  series: Series,
+): Promise<SetRequest> {
+  const connection = databaseConnection(config, inputs, runner.env);
+  const wanted = inputs.include ?? [];
+  const needsDatabase = wanted.includes('database') || (!wanted.length && config.database !== undefined);
+  if (needsDatabase && !connection) {
+    throw refusal('INPUT', 'The inputs were', [
+      {
+        where: 'input `database-url`',
+        what: 'is missing',
+        remedy: 'Pass it in `with:`, such as `database-url: ${{ secrets.DATABASE_URL }}`',
+      },
+    ]);
+  }
+  for (const secret of connection ? secretsOf(connection) : []) runner.mask(secret);
+  const useDatabase = connection && (needsDatabase || !wanted.length);
+  return {
+    series,
+    recipients: await readRecipients(inputs.recipients ?? settings.recipients, rootOf(runner), {
+      nowMs: Date.now(),
+      pinned: inputs['recipient-fingerprints'],
+    }),
+    database: useDatabase
+      ? {
+          connection,
+          depth: inputs.measure,
+          expectedTables: inputs['expected-tables'] ?? config.database?.['expected-tables'] ?? [],
+        }
+      : undefined,
+    reason: inputs.reason ?? runner.env['GITHUB_EVENT_NAME'] ?? 'by hand',
+    release: inputs.release,
+    commit: runner.env['GITHUB_SHA'],
+    trigger: triggerOf(runner),
+    readBack: inputs['read-back'],
+    allowShrink: inputs['allow-shrink'],
+    manifestDetail: inputs['manifest-detail'],
+  };
+}
+
+/** A set of the same database that is young enough to stand in for a new one. */
+async function findFresh(inputs: BackupInputs, request: SetRequest, store: Store): Promise<Manifest | undefined> {
+  const maxAgeMs = inputs['skip-if-fresh'];
+  if (maxAgeMs === undefined) return undefined;
+  const newest = await findNewestSet(store, request.series, request.database ? {role: 'database'} : {});
+  if (!newest || Date.now() - Date.parse(newest.manifest.startedAt) > maxAgeMs) return undefined;
+  return newest.manifest.database?.name === request.database?.connection.database ? newest.manifest : undefined;
+}
+
+function triggerOf({env}: Run): Record<string, string> {
+  const known = {
+    event: env['GITHUB_EVENT_NAME'],
+    repository: env['GITHUB_REPOSITORY'],
+    workflow: env['GITHUB_WORKFLOW'],
+    run: env['GITHUB_RUN_ID'],
+    attempt: env['GITHUB_RUN_ATTEMPT'],
+  };
+  return Object.fromEntries(Object.entries(known).filter((entry): entry is [string, string] => Boolean(entry[1])));
+}
+
+function deadline(ms: number): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(
+    () =>
+      controller.abort(
+        new Failure('DEADLINE', 'The backup did not end before its deadline and was stopped', {
+          remedy: 'Find out why it is slow (the log shows how far it came), or raise `deadline`.',
+        }),
+      ),
+    ms,
+  ).unref();
+  return controller.signal;
+}
+
+function rootOf(runner: Run): string {
+  return runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
+}
+
+function report(
+  manifest: Manifest,
+  store: Store,
+  {reused, durationMs}: {readonly reused: boolean; readonly durationMs: number},
+): Report<typeof spec> {
+  const manifestKey = `v1/${manifest.project}/${manifest.environment}/${manifest.id}/manifest.json`;
+  const {database} = manifest;
+  return {
+    outputs: {
+      'set-id': manifest.id,
+      'manifest-key': manifestKey,
+      bytes: manifest.parts.reduce((sum, part) => sum + part.ciphertext.bytes, 0),
+      sha256: manifest.parts[0]?.ciphertext.sha256,
+      'duration-ms': Math.round(durationMs),
+      verified: manifest.checks['readBack'] === 'ok',
+      reused,
+    },
+    summary: backupSummary({
+      id: manifest.id,
+      location: store.location,
+      manifestKey,
+      reused,
+      durationMs,
+      parts: manifest.parts.map((part) => ({
+        name: part.key,
+        plaintextBytes: part.plaintext.bytes,
+        storedBytes: part.ciphertext.bytes,
+        durationMs: part.durationMs,
+      })),
+      ...(database && {
+        database: {
+          name: database.name,
+          serverVersion: database.serverVersion,
+          clientVersion: database.clientVersion,
+          tables: database.content?.tables.length,
+          rows: database.content?.rows,
+        },
+      }),
+      checks: manifest.checks,
+      recipients: manifest.encryption.recipients.map((recipient) => recipient.fingerprint),
+      warnings: manifest.warnings,
+      byHand: manifest.byHand,
+    }),
+  };
+}

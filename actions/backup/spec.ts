@@ -1,0 +1,76 @@
+import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {configInputs, railwayInputs, releaseInputs, vercelInputs} from '../../src/release/inputs.js';
+import {choice, defineAction, duration, flag, list, text} from '../../src/runner/spec.js';
+
+export const spec = defineAction({
+  name: 'backup',
+  description:
+    'Makes one sealed, encrypted set of database, assets and configuration, reads it back, and leaves nothing behind when it fails.',
+  icon: 'archive',
+  post: true,
+  inputs: {
+    ...configInputs,
+    ...releaseInputs,
+    ...backupAccessInputs,
+    'vercel-token': vercelInputs['vercel-token'],
+    'railway-token': railwayInputs['railway-token'],
+    include: list({
+      options: ['database', 'assets', 'configuration'],
+      doc: 'Parts of the set, separated by commas. Default: whatever the configuration file describes.',
+      example: 'database,assets',
+    }),
+    recipients: list({
+      doc: 'Paths of armored OpenPGP public keys in the repository. Default: `backup.recipients` of the file.',
+      example: 'keys/backup.asc,keys/recovery.asc',
+    }),
+    'recipient-fingerprints': list({
+      doc: 'Fingerprints the recipients must have; any other key is refused. Guards against a swapped key.',
+    }),
+    'expected-tables': list({
+      doc: 'Tables, as schema.name, without which the database is the wrong one. Default: `database.expected-tables` of the file.',
+      example: 'public.users,public.orders',
+    }),
+    measure: choice({
+      options: ['digests', 'counts', 'off'],
+      default: 'digests',
+      doc: 'What is noted about each table in the moment of the dump, so that a restore can be compared: content digests (about one more read of the database), row counts, or nothing.',
+    }),
+    'read-back': choice({
+      options: ['full', 'size'],
+      default: 'full',
+      doc: '`full` reads every stored byte back and compares it before the set is sealed; `size` asks only for the sizes.',
+    }),
+    'manifest-detail': choice({
+      options: ['full', 'minimal'],
+      default: 'full',
+      doc: '`minimal` keeps table names and row counts out of the readable manifest and stores them encrypted.',
+    }),
+    'skip-if-fresh': duration({
+      doc: 'Reuses the newest set of the same database when it is younger than this, instead of making another.',
+      example: '15m',
+    }),
+    'allow-shrink': flag({default: 'false', doc: 'Accepts a set that is much smaller than the one before it.'}),
+    reason: text({
+      doc: 'Kept in the manifest. Default: the event that started the workflow.',
+      example: 'before the data migration',
+    }),
+    deadline: duration({
+      default: '5h',
+      minMs: 1_000,
+      doc: "The backup ends in order before this; GitHub's own limit would kill it.",
+    }),
+    'leftovers-after': duration({
+      default: '6h',
+      doc: 'Unfinished uploads and unsealed sets older than this belong to runs that died, and are removed.',
+    }),
+  },
+  outputs: {
+    'set-id': 'Id of the sealed set.',
+    'manifest-key': 'Key of its manifest in the store.',
+    bytes: 'Stored bytes of all parts.',
+    sha256: 'SHA-256 of the stored bytes of the first part (the database when there is one).',
+    'duration-ms': 'From start to seal.',
+    verified: '`true` when every stored byte was read back and compared before the seal.',
+    reused: '`true` when a fresh set was reused instead of made.',
+  },
+});
