@@ -5,7 +5,9 @@
 
 /** One log line: no line breaks or control characters, not readable as a workflow command, cut to `max` characters. */
 export function oneLine(text: string, max = 500): string {
-  const flat = stripControls(text.slice(0, max * 4)).replace(/\s+/g, ' ').trim();
+  const flat = stripControls(text.slice(0, max * 4))
+    .replace(/\s+/g, ' ')
+    .trim();
   const cut = flat.length > max ? `${flat.slice(0, max - 1)}…` : flat;
   // The runner reads a command from any line that starts with `::` (after white space) or holds `##[`.
   return cut.replace(/^::/, ':\u200b:').replace(/##\[/g, '#\u200b#[');
@@ -15,5 +17,7 @@ export function oneLine(text: string, max = 500): string {
 export function stripControls(text: string): string {
   // ANSI sequences first, then every control character but tab and line feed, then bidirectional overrides.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-  return text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/\r\n?/g, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+  const plain = text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/\r\n?/g, '\n');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
+  return plain.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
 }

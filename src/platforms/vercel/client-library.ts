@@ -1,0 +1,117 @@
+/**
+ * The only file that knows `@vercel/client`. It is used for hashing, uploading and creating, and left at `created`:
+ * its own wait never ends on a cancelled or blocked deployment. Loaded when first used, so that actions which deploy
+ * nothing do not pay for it.
+ */
+import {cancelled, Failure, messageOf} from '../../kernel/errors.js';
+import {oneLine} from '../../kernel/text.js';
+import {reasonOf} from './api.js';
+import {boundedDispatcher} from './client-transport.js';
+import {type Json, number, record, text} from './json.js';
+import {refusedFailure} from './refusals.js';
+
+export interface CreateRequest {
+  readonly token: string;
+  readonly teamId: string | undefined;
+  readonly apiUrl: string;
+  /** Absolute folder. */
+  readonly path: string;
+  readonly archive: boolean;
+  /** Absolute `.vercel/output` when that is what is uploaded. */
+  readonly prebuiltOutput: string | undefined;
+  readonly rootDirectory: string | undefined;
+  /** Body of the create request, without files. */
+  readonly body: Json;
+  readonly signal: AbortSignal;
+  readonly progress: (line: string) => void;
+}
+
+/**
+ * Uploads what the platform lacks and creates one deployment.
+ * @returns the deployment as the platform first described it.
+ * @throws Failure; `retryable` means that the answer may have been lost, so look before asking again.
+ */
+export async function uploadAndCreate(request: CreateRequest): Promise<Json> {
+  const {createDeployment} = await import('@vercel/client');
+  // The library appends this to every address as a second, contradicting team.
+  delete process.env['VERCEL_TEAM_ID'];
+  try {
+    // Both objects are changed by the library, so each call gets its own.
+    for await (const event of createDeployment(clientOptions(request), structuredClone(request.body) as object)) {
+      const {type, payload} = event as {type: string; payload: unknown};
+      if (type === 'created') return record(payload) ?? {};
+      if (type === 'error') throw creationFailure(payload, request.signal);
+      report(type, payload, request.progress);
+    }
+  } catch (error) {
+    throw error instanceof Failure ? error : creationFailure(error, request.signal);
+  }
+  throw new Failure('VERCEL_PROTOCOL', 'The upload ended without a deployment and without an error', {
+    remedy: 'Run again; if it stays, report it with this log.',
+    retryable: true,
+  });
+}
+
+function clientOptions(request: CreateRequest) {
+  const dispatcher = boundedDispatcher(request.signal);
+  return {
+    token: request.token,
+    apiUrl: request.apiUrl,
+    path: request.path,
+    userAgent: 'switchback',
+    // Nobody is there to confirm detected settings.
+    skipAutoDetectionConfirmation: true,
+    ...(request.teamId ? {teamId: request.teamId} : {}),
+    ...(request.archive ? {archive: 'tgz' as const} : {}),
+    ...(request.prebuiltOutput ? {prebuilt: true, vercelOutputDir: request.prebuiltOutput} : {}),
+    ...(request.rootDirectory ? {rootDirectory: request.rootDirectory} : {}),
+    ...(dispatcher ? {dispatcher} : {}),
+  };
+}
+
+/** Payloads of the upload events hold whole files: only counts and texts are shown. */
+function report(type: string, payload: unknown, progress: (line: string) => void): void {
+  if (type === 'warning' || type === 'notice' || type === 'tip')
+    progress(`Vercel ${type}: ${oneLine(String(payload), 300)}`);
+  if (type !== 'file-count') return;
+  const {total, missing} = payload as {total: Map<string, unknown>; missing: unknown[]};
+  progress(`Vercel: uploading ${missing.length} of ${total.size} files; it has the others.`);
+}
+
+function creationFailure(thrown: unknown, signal: AbortSignal): Failure {
+  if (signal.aborted) return cancelled('The upload');
+  const said = record(thrown) ?? {};
+  if (!isError(thrown))
+    return refusedFailure('create the deployment', {status: number(said['status']) ?? 0, error: said, isJson: true});
+  const code = text(said['code']);
+  if (thrown.name === 'DeploymentError' && code) return uploadRefused(thrown, code, text(said['errorName']));
+  if (isNotJson(thrown)) return refusedFailure('take the upload', {status: 0, error: {}, isJson: false});
+  if (thrown.name === 'TypeError' || thrown.cause !== undefined) {
+    return new Failure('VERCEL_UNREACHABLE', `The upload to Vercel broke off: ${reasonOf(thrown)}`, {
+      remedy: 'Check the network of this machine and https://www.vercel-status.com, then run again.',
+      retryable: true,
+    });
+  }
+  return new Failure('VERCEL_UPLOAD', `The upload failed: ${oneLine(messageOf(thrown), 300)}`, {
+    remedy: 'Correct what the message names and run again.',
+    cause: thrown,
+  });
+}
+
+/** An error object rather than an answer's body; by shape, since the library may run in another realm. */
+const isError = (thrown: unknown): thrown is Error =>
+  thrown instanceof Error || typeof record(thrown)?.['stack'] === 'string';
+
+function uploadRefused(error: Error, code: string, name: string | undefined): Failure {
+  return refusedFailure('take the upload', {
+    status: 0,
+    error: {code, message: error.message, ...(name ? {name} : {})},
+    isJson: true,
+  });
+}
+
+/** The library reads error answers of uploads as JSON without looking; a gateway's page then becomes one of these. */
+const isNotJson = (error: Error): boolean =>
+  error.name === 'SyntaxError' ||
+  error.message === 'Invalid JSON response' ||
+  /not valid JSON|Unexpected token/.test(error.message);
