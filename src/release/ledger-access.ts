@@ -1,0 +1,61 @@
+import type {Config} from '../config/schema.js';
+import {Failure} from '../kernel/errors.js';
+import {backoff, retry} from '../kernel/retry.js';
+import {openGitHubStore} from '../ledger/github-store.js';
+import type {EventKind, ReleaseRecord} from '../ledger/record.js';
+import type {LedgerStore, Pin} from '../ledger/store.js';
+import {openGitHub} from '../runner/github.js';
+import type {Run} from '../runner/run-action.js';
+import type {Anchors} from './anchors.js';
+
+/** The ledger as the actions use it. */
+export interface LedgerAccess {
+  readonly store: LedgerStore;
+  open(release: {readonly release: string; readonly commit: string; readonly anchors: Anchors}): Promise<ReleaseRecord>;
+  /** Without a record id (an action used alone) nothing is noted. */
+  append(recordId: string | undefined, kind: EventKind, facts?: Readonly<Record<string, string | undefined>>): Promise<void>;
+  /** The pin that holds, as one sentence. */
+  activePin(): Promise<string | undefined>;
+}
+
+/**
+ * Opens the ledger that the configuration names.
+ * @throws on first use, Failure LEDGER_TOKEN when it is GitHub's and no token was given.
+ */
+export async function openLedger(config: Config, inputs: {readonly 'github-token'?: string | undefined}, runner: Pick<Run, 'env' | 'signal'>): Promise<LedgerAccess> {
+  const store = await openStore(config, inputs, runner);
+  return {
+    store,
+    open: (release) => store.open({...release, ...(runUrl(runner.env) && {runUrl: runUrl(runner.env)!})}),
+    append: async (recordId, kind, facts = {}) => {
+      if (!recordId) return;
+      const given = Object.fromEntries(Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined));
+      await store.append(recordId, kind, given);
+    },
+    activePin: async () => {
+      const pin = await store.activePin(Date.now());
+      return pin && pinSentence(pin);
+    },
+  };
+}
+
+export function pinSentence(pin: Pin): string {
+  return `pinned by ${pin.who} until ${new Date(pin.untilMs).toISOString().slice(0, 16).replace('T', ' ')} UTC: ${pin.why}`;
+}
+
+async function openStore(config: Config, inputs: {readonly 'github-token'?: string | undefined}, {env, signal}: Pick<Run, 'env' | 'signal'>): Promise<LedgerStore> {
+  const token = inputs['github-token'];
+  const access = token ? await openGitHub(token, env) : undefined;
+  return openGitHubStore(
+    async (route, parameters) => {
+      if (!access) throw new Failure('LEDGER_TOKEN', 'The release ledger is GitHub\'s, and no `github-token` was given', {remedy: 'Leave the input at its default, or pass `github-token: ${{ github.token }}`.'});
+      return retry({delaysMs: backoff(4, 500, 4_000), signal, maxRetryAfterMs: 60_000}, () => access.request(route, parameters));
+    },
+    {environment: config.ledger.environment},
+  );
+}
+
+function runUrl(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const {GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: run} = env;
+  return server && repository && run ? `${server}/${repository}/actions/runs/${run}` : undefined;
+}
