@@ -1,5 +1,5 @@
-import {type Problem, refusal} from '../kernel/errors.js';
 import {formatDuration} from '../kernel/duration.js';
+import {type Problem, refusal} from '../kernel/errors.js';
 import {cleanProbesToPass} from './evidence.js';
 
 /**
@@ -65,7 +65,8 @@ export function resolvePolicy(settings: GateSettings): GatePolicy {
   const unhealthyErrorRate = settings['unhealthy-error-rate'] ?? Math.min(0.99, 5 * maxErrorRate);
   const confidence = settings.confidence ?? 0.99;
   const guard = settings['burst-guard'] ?? 0.5;
-  const sound = maxErrorRate > 0 && unhealthyErrorRate > maxErrorRate && unhealthyErrorRate < 1 && confidence > 0 && confidence < 1;
+  const sound =
+    maxErrorRate > 0 && unhealthyErrorRate > maxErrorRate && unhealthyErrorRate < 1 && confidence > 0 && confidence < 1;
   return {
     maxErrorRate,
     unhealthyErrorRate,
@@ -77,7 +78,10 @@ export function resolvePolicy(settings: GateSettings): GatePolicy {
     compare: settings.compare ?? 'auto',
     minDurationMs: settings['min-duration'] ?? 120_000,
     maxDurationMs: settings['max-duration'] ?? 600_000,
-    minProbes: Math.max(settings['min-probes'] ?? 1, sound ? cleanProbesToPass(maxErrorRate, unhealthyErrorRate, 1 - confidence) : 1),
+    minProbes: Math.max(
+      settings['min-probes'] ?? 1,
+      sound ? cleanProbesToPass(maxErrorRate, unhealthyErrorRate, 1 - confidence) : 1,
+    ),
     intervalMs: settings.interval ?? 1_000,
     ...(settings['control-url'] === undefined ? {} : {controlUrl: settings['control-url']}),
     warmUpMs: settings['warm-up'] ?? 60_000,
@@ -177,15 +181,36 @@ export function policyProblems(settings: GateSettings, where = 'gate'): Problem[
   const problems: Problem[] = [];
   const policy = resolvePolicy(settings);
   const add = (key: string, what: string, remedy: string) => problems.push({where: `${where}.${key}`, what, remedy});
-  if (!(policy.maxErrorRate > 0 && policy.maxErrorRate < 1)) add('max-error-rate', `${percent(policy.maxErrorRate)} is not between 0% and 100%`, 'Choose the share of failures that is still fine; 1% is usual');
-  if (!(policy.unhealthyErrorRate > policy.maxErrorRate)) add('unhealthy-error-rate', `${percent(policy.unhealthyErrorRate)} is not above max-error-rate ${percent(policy.maxErrorRate)}`, 'Leave a gap; five times the maximum is usual');
-  if (!(policy.unhealthyErrorRate < 1)) add('unhealthy-error-rate', `${percent(policy.unhealthyErrorRate)} is not below 100%`, 'Choose a share below 100%');
-  if (!(policy.confidence >= 0.5 && policy.confidence < 1)) add('confidence', `${percent(policy.confidence)} is not from 50% to below 100%`, 'Choose 95%, 99% or 99.9%');
-  if (policy.burstGuard !== undefined && !(policy.burstGuard > 0 && policy.burstGuard < 0.99)) add('burst-guard', `${percent(policy.burstGuard)} is not between 0% and 99%`, 'Choose a share such as 50%, or off');
-  if (policy.intervalMs < 10) add('interval', `${policy.intervalMs} ms is below 10 ms`, 'Choose 10ms or more; 1s is usual');
-  if (!Number.isInteger(policy.runners) || policy.runners < 1) add('runners', `${policy.runners} is not a whole number from 1`, 'Give the number of places that probe');
-  if (settings.compare !== undefined && !/^(auto|off)$/.test(settings.compare) && !isWebUrl(settings.compare)) add('compare', 'is neither auto, off nor an address', 'Write auto, off, or the address of the baseline');
-  if (policy.minDurationMs > policy.maxDurationMs) add('min-duration', `${formatDuration(policy.minDurationMs)} is longer than max-duration ${formatDuration(policy.maxDurationMs)}`, 'Make max-duration the longer one');
+  if (!(policy.maxErrorRate > 0 && policy.maxErrorRate < 1))
+    add(
+      'max-error-rate',
+      `${percent(policy.maxErrorRate)} is not between 0% and 100%`,
+      'Choose the share of failures that is still fine; 1% is usual',
+    );
+  if (!(policy.unhealthyErrorRate > policy.maxErrorRate))
+    add(
+      'unhealthy-error-rate',
+      `${percent(policy.unhealthyErrorRate)} is not above max-error-rate ${percent(policy.maxErrorRate)}`,
+      'Leave a gap; five times the maximum is usual',
+    );
+  if (!(policy.unhealthyErrorRate < 1))
+    add('unhealthy-error-rate', `${percent(policy.unhealthyErrorRate)} is not below 100%`, 'Choose a share below 100%');
+  if (!(policy.confidence >= 0.5 && policy.confidence < 1))
+    add('confidence', `${percent(policy.confidence)} is not from 50% to below 100%`, 'Choose 95%, 99% or 99.9%');
+  if (policy.burstGuard !== undefined && !(policy.burstGuard > 0 && policy.burstGuard < 0.99))
+    add('burst-guard', `${percent(policy.burstGuard)} is not between 0% and 99%`, 'Choose a share such as 50%, or off');
+  if (policy.intervalMs < 10)
+    add('interval', `${policy.intervalMs} ms is below 10 ms`, 'Choose 10ms or more; 1s is usual');
+  if (!Number.isInteger(policy.runners) || policy.runners < 1)
+    add('runners', `${policy.runners} is not a whole number from 1`, 'Give the number of places that probe');
+  if (settings.compare !== undefined && !/^(auto|off)$/.test(settings.compare) && !isWebUrl(settings.compare))
+    add('compare', 'is neither auto, off nor an address', 'Write auto, off, or the address of the baseline');
+  if (policy.minDurationMs > policy.maxDurationMs)
+    add(
+      'min-duration',
+      `${formatDuration(policy.minDurationMs)} is longer than max-duration ${formatDuration(policy.maxDurationMs)}`,
+      'Make max-duration the longer one',
+    );
   if (problems.length === 0) problems.push(...timeProblems(policy, where));
   return problems;
 }
@@ -198,7 +223,13 @@ function timeProblems(policy: GatePolicy, where: string): Problem[] {
   const needed = policy.minProbes + 1;
   if (rounds >= needed) return [];
   const atLeast = formatDuration(needed * policy.intervalMs);
-  return [{where: `${where}.max-duration`, what: `${formatDuration(policy.maxDurationMs)} at one probe every ${formatDuration(policy.intervalMs)} are ${rounds} probes, but ${needed} clean ones are needed to pass`, remedy: `Set max-duration to at least ${atLeast}, shorten the interval, or raise unhealthy-error-rate`}];
+  return [
+    {
+      where: `${where}.max-duration`,
+      what: `${formatDuration(policy.maxDurationMs)} at one probe every ${formatDuration(policy.intervalMs)} are ${rounds} probes, but ${needed} clean ones are needed to pass`,
+      remedy: `Set max-duration to at least ${atLeast}, shorten the interval, or raise unhealthy-error-rate`,
+    },
+  ];
 }
 
 function isWebUrl(text: string): boolean {
@@ -211,5 +242,5 @@ export function percent(share: number): string {
 
 /** @throws refusal GATE_PLAN with all problems. */
 export function refuseProblems(problems: readonly Problem[]): void {
-  if (problems.length) throw refusal('GATE_PLAN', 'The gate\'s plan was', problems);
+  if (problems.length) throw refusal('GATE_PLAN', "The gate's plan was", problems);
 }

@@ -11,7 +11,10 @@ export interface Interval {
 /** ln Γ by Lanczos' series: 14 digits for positive arguments. */
 export function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
-  const coefficients = [0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7];
+  const coefficients = [
+    0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+    12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
+  ];
   const z = x - 1;
   let sum = coefficients[0]!;
   for (let i = 1; i < coefficients.length; i++) sum += coefficients[i]! / (z + i);
@@ -33,7 +36,12 @@ export function rateInterval(probes: number, failures: number, alpha: number, pr
   const excluded = (p: number) => {
     const {a, b} = prior(p);
     const mixture = logBeta(a + failures, b + probes - failures) - logBeta(a, b);
-    return mixture - (failures > 0 ? failures * Math.log(p) : 0) - (probes > failures ? (probes - failures) * Math.log1p(-p) : 0) >= limit;
+    return (
+      mixture -
+        (failures > 0 ? failures * Math.log(p) : 0) -
+        (probes > failures ? (probes - failures) * Math.log1p(-p) : 0) >=
+      limit
+    );
   };
   const centre = failures / probes;
   return {
@@ -76,7 +84,11 @@ export function tunedPrior(optimalCount: number, alpha: number): Prior {
  * Order statistics (from 1) between which the true quantile lies at all sample sizes at once.
  * @returns undefined at an end that the data cannot bound yet.
  */
-export function quantileRanks(count: number, quantile: number, alpha: number): {readonly low: number | undefined; readonly high: number | undefined} {
+export function quantileRanks(
+  count: number,
+  quantile: number,
+  alpha: number,
+): {readonly low: number | undefined; readonly high: number | undefined} {
   const holds = (below: number) => {
     const interval = rateInterval(count, below, alpha);
     return interval.low < quantile && quantile < interval.high;
@@ -105,6 +117,11 @@ function lastHolding(from: number, to: number, holds: (below: number) => boolean
  * Half width of a band around an empirical distribution that holds at all sample sizes from `from` on.
  * @param constant of the bound; by default the one published for any α.
  */
-export function distributionBand(count: number, alpha: number, from = 1, constant = 0.8 * Math.log(1612 / alpha)): number {
+export function distributionBand(
+  count: number,
+  alpha: number,
+  from = 1,
+  constant = 0.8 * Math.log(1612 / alpha),
+): number {
   return 0.85 * Math.sqrt((Math.log(1 + Math.log(count / from)) + constant) / count);
 }

@@ -5,7 +5,10 @@ const uniform = () => ({a: 1, b: 1});
 
 // Checkpoints of the reference's table 2h; intervals hold at every sample size at once.
 test.each([
-  [0, 100, 0.05, 0, 0.073284], [0, 100, 0.01, 0, 0.08808], [6, 600, 0.01, 0.000873, 0.038321], [30, 600, 0.01, 0.021578, 0.095007],
+  [0, 100, 0.05, 0, 0.073284],
+  [0, 100, 0.01, 0, 0.08808],
+  [6, 600, 0.01, 0.000873, 0.038321],
+  [30, 600, 0.01, 0.021578, 0.095007],
 ])('uniform prior: %i of %i at α %f', (s, n, alpha, low, high) => {
   const interval = rateInterval(n, s, alpha, uniform);
   expect(interval.low).toBeCloseTo(low, 6);
@@ -16,15 +19,22 @@ test('a uniform prior and no failure has the closed limit', () => {
   expect(rateInterval(100, 0, 0.01, uniform).high).toBeCloseTo(1 - (0.01 / 101) ** (1 / 100), 10);
 });
 
-test.each([[0, 100, 0, 0.072084], [2, 100, 0.00021, 0.122012], [6, 600, 0.001078, 0.035808]])('prior of halves: %i of %i at 1 %%', (s, n, low, high) => {
+test.each([
+  [0, 100, 0, 0.072084],
+  [2, 100, 0.00021, 0.122012],
+  [6, 600, 0.001078, 0.035808],
+])('prior of halves: %i of %i at 1 %%', (s, n, low, high) => {
   const interval = rateInterval(n, s, 0.01);
   expect(interval.low).toBeCloseTo(low, 6);
   expect(interval.high).toBeCloseTo(high, 6);
 });
 
 test.each([
-  [700, 1000, 100, 0.651629, 0.745949], [15, 50, 50, 0.129556, 0.511896], [5, 50, 50, 0.013021, 0.269264],
-  [1, 50, 50, 0, 0.13489], [100, 200, 1, 0.328923, 0.671076],
+  [700, 1000, 100, 0.651629, 0.745949],
+  [15, 50, 50, 0.129556, 0.511896],
+  [5, 50, 50, 0.013021, 0.269264],
+  [1, 50, 50, 0, 0.13489],
+  [100, 200, 1, 0.328923, 0.671076],
 ])('published values of confseq: %i of %i', (s, n, t, low, high) => {
   const interval = rateInterval(n, s, 0.05, tunedPrior(t, 0.05));
   expect(interval.low).toBeCloseTo(low, 5);
