@@ -1,0 +1,83 @@
+import {Readable} from 'node:stream';
+import {createGzip} from 'node:zlib';
+import {Failure} from '../../kernel/errors.js';
+import type {DeployRequest} from '../platform.js';
+import {httpFailure} from './answers.js';
+import type {HttpAnswer, Session} from './api.js';
+import {cleanLine} from './clean.js';
+import type {ServiceScope} from './documents.js';
+import {markedMessage} from './marker.js';
+import {sourceArchive} from './source-archive.js';
+
+/** Uploads the folder once. @returns the new deployment's id; undefined when the answer holds none. */
+export async function upload(
+  session: Session,
+  target: ServiceScope,
+  request: DeployRequest,
+): Promise<string | undefined> {
+  const query = new URLSearchParams({
+    serviceId: target.serviceId,
+    message: markedMessage(request.message, request),
+    source: 'switchback',
+    op: 'up',
+  });
+  const url = `${session.api.options.url}/project/${target.projectId}/environment/${target.environmentId}/up?${query}`;
+  const archive = sourceArchive(request.path!, (line) => session.call.progress(line));
+  const zipped = createGzip();
+  archive.on('error', (error) => zipped.destroy(error));
+  session.count();
+  try {
+    const answer = await session.api.fetch(
+      'up',
+      url,
+      {
+        method: 'POST',
+        headers: {...session.token, 'content-type': 'application/gzip'},
+        body: Readable.toWeb(archive.pipe(zipped)) as ReadableStream,
+        duplex: 'half',
+      } as RequestInit,
+      session.call.signal,
+      true,
+    );
+    return idOf(answer);
+  } catch (error) {
+    throw ownFault(error) ?? error;
+  } finally {
+    archive.destroy();
+    zipped.destroy();
+  }
+}
+
+function idOf(answer: HttpAnswer): string | undefined {
+  if (answer.status === 200) {
+    const id = field(answer.body, 'deploymentId');
+    return typeof id === 'string' && id.length > 0 ? id : undefined;
+  }
+  if (answer.status === 400)
+    throw new Failure(
+      'RAILWAY_UPLOAD',
+      `Railway refused the upload: ${cleanLine(String(field(answer.body, 'message') ?? answer.body), 300)}`,
+      {remedy: 'Correct what the message names; nothing was deployed.'},
+    );
+  if (answer.status === 413)
+    throw new Failure('RAILWAY_UPLOAD_SIZE', 'Railway refused the upload as too large (HTTP 413)', {
+      remedy: 'Keep what the build does not need out by .railwayignore, or deploy from the repository or an image.',
+    });
+  throw httpFailure('the upload', answer.status, answer.body, answer.retryAfterMs);
+}
+
+/** A folder that cannot be read breaks the request too; then the network is not to blame. */
+function ownFault(error: unknown): Failure | undefined {
+  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 6; cause = cause.cause, depth++) {
+    if (cause instanceof Failure && cause.code === 'RAILWAY_FOLDER') return cause;
+  }
+  return undefined;
+}
+
+function field(body: string, name: string): unknown {
+  try {
+    return (JSON.parse(body) as Record<string, unknown> | null)?.[name];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+import type {Session} from './api.js';
+import {
+  deploymentVariablesDocument,
+  type ServiceScope,
+  variableNamesDocument,
+  variablesThenAndNowDocument,
+} from './documents.js';
+import {ids} from './service-state.js';
+
+/** A variable as far as it may be known without its value. */
+export interface VariableName {
+  readonly name: string;
+  /** Its value never comes back from the API. */
+  readonly sealed: boolean;
+  /** Belongs to the environment rather than to the service. */
+  readonly shared: boolean;
+}
+
+/** Names of the service's own and of the environment's shared variables, sorted. */
+export async function readVariableNames(session: Session, scope: ServiceScope): Promise<VariableName[]> {
+  const found: VariableName[] = [];
+  for (let after: string | undefined, pages = 0; pages < 20; pages++) {
+    const {environment} = await session.read(variableNamesDocument, {
+      environmentId: scope.environmentId,
+      projectId: scope.projectId,
+      after,
+    });
+    const nodes = environment.variables.edges
+      .map((edge) => edge.node)
+      .filter((node) => !node.serviceId || node.serviceId === scope.serviceId);
+    found.push(...nodes.map((node) => ({name: node.name, sealed: node.isSealed, shared: !node.serviceId})));
+    after = environment.variables.pageInfo?.endCursor ?? undefined;
+    if (!environment.variables.pageInfo?.hasNextPage || !after) break;
+  }
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export type Presence = 'present' | 'sealed' | 'empty' | 'missing';
+
+/** Whether the next deployment gets each variable; values are looked at for emptiness and dropped. */
+export async function presenceOf(
+  session: Session,
+  scope: ServiceScope,
+  names: readonly string[],
+  mask: (value: string) => void,
+): Promise<Map<string, Presence>> {
+  const known = await readVariableNames(session, scope);
+  const values = valuesOf((await session.read(deploymentVariablesDocument, ids(scope))).variablesForServiceDeployment);
+  for (const value of values.values()) if (value) mask(value);
+  return new Map(names.map((name) => [name, presence(name, known, values)]));
+}
+
+function presence(
+  name: string,
+  known: readonly VariableName[],
+  values: ReadonlyMap<string, string | undefined>,
+): Presence {
+  if (values.get(name)) return 'present';
+  // A shared variable reaches the service only through a reference, so it counts by its value alone.
+  const own = known.filter((one) => one.name === name && !one.shared);
+  if (own.some((one) => one.sealed)) return 'sealed';
+  // An unresolved reference renders empty.
+  return values.has(name) || own.length > 0 ? 'empty' : 'missing';
+}
+
+/**
+ * Names of variables that differ between a deployment and what a new one would get now. Provided ones are left out,
+ * since they always differ. Undefined when the old ones are not kept.
+ */
+export async function changedVariables(
+  session: Session,
+  scope: ServiceScope,
+  id: string,
+  mask: (value: string) => void,
+): Promise<string[] | undefined> {
+  const raw = await session.once(variablesThenAndNowDocument, {...ids(scope), id});
+  if (!raw.deploymentSnapshot) return undefined;
+  const then = valuesOf(raw.deploymentSnapshot.variables);
+  const now = valuesOf(raw.variablesForServiceDeployment);
+  for (const value of [...then.values(), ...now.values()]) if (value) mask(value);
+  const names = new Set([...then.keys(), ...now.keys()]);
+  return [...names].filter((name) => !name.startsWith('RAILWAY_') && then.get(name) !== now.get(name)).sort();
+}
+
+/** Name to value; undefined for a sealed one, whose value may be null. */
+export function valuesOf(raw: unknown): Map<string, string | undefined> {
+  if (typeof raw !== 'object' || raw === null) return new Map();
+  return new Map(Object.entries(raw).map(([name, value]) => [name, typeof value === 'string' ? value : undefined]));
+}
