@@ -1,0 +1,427 @@
+import {readFileSync} from 'node:fs';
+import {type Access, notAuthorized, refuse} from './access.js';
+import {diagnose} from './edge-rules.js';
+import type {RootFields} from './graphql.js';
+import {type AnchoredWindow, type LogWindow, logTest, readAnchored, readLogs, requestTest} from './log-reads.js';
+import type {DeploymentRecord, ServiceRecord} from './records.js';
+import {countsByStatus, durations, requestCounts, type TrafficWindow} from './traffic.js';
+import {deploymentVariables, plain, renderVariables} from './variables.js';
+import {
+  connection,
+  deploymentView,
+  domainsView,
+  environmentView,
+  findDeployment,
+  httpLogView,
+  iso,
+  listedDeployments,
+  logView,
+  maybeIso,
+  type Page,
+  patchView,
+  projectView,
+  serviceInstanceView,
+  serviceView,
+  triggerView,
+  volumeInstanceView,
+} from './views.js';
+import {findVolume, workflowState} from './volumes.js';
+import {serviceOf, type World} from './world.js';
+
+/** Reads. Whatever lies outside the one project and environment is "Not Authorized", as on the platform. */
+
+export interface Scope {
+  readonly projectId?: string | null;
+  readonly environmentId?: string | null;
+  readonly serviceId?: string | null;
+}
+
+/** Refuses foreign ids. */
+export function inScope(world: World, scope: Scope): void {
+  if (scope.projectId != null && scope.projectId !== world.options.projectId) throw notAuthorized();
+  if (scope.environmentId != null && scope.environmentId !== world.options.environmentId) throw notAuthorized();
+  if (scope.serviceId != null && !serviceOf(world, scope.serviceId)) throw notAuthorized();
+}
+
+/** The service of a scope that must name one. */
+export function scopedService(world: World, scope: Scope): ServiceRecord {
+  inScope(world, scope);
+  const service = serviceOf(world, scope.serviceId ?? '');
+  if (!service) throw notAuthorized();
+  return service;
+}
+
+export function queryFields(world: World): RootFields {
+  return {
+    ...identityFields(world),
+    ...projectFields(world),
+    ...deploymentFields(world),
+    ...logFields(world),
+    ...metricFields(world),
+    ...variableFields(world),
+    ...volumeFields(world),
+  };
+}
+
+function only(access: Access, ...subjects: ReadonlyArray<Access['subject']>): void {
+  if (!subjects.includes(access.subject)) throw notAuthorized();
+}
+
+function identityFields(world: World): RootFields {
+  const {projectId, environmentId} = world.options;
+  const workspaces = [{id: 'workspace-rehearsal', name: 'Rehearsal'}];
+  return {
+    projectToken: (_args, access) => {
+      only(access, 'project');
+      return {
+        id: 'project-token',
+        name: 'rehearsal',
+        projectId,
+        environmentId,
+        displayToken: '****',
+        createdAt: iso(0),
+        project: () => projectView(world),
+        environment: () => environmentView(world),
+      };
+    },
+    apiToken: (_args, access) => {
+      only(access, 'workspace', 'account');
+      return {workspaces};
+    },
+    me: (_args, access) => {
+      only(access, 'account');
+      return {id: 'user-rehearsal', name: 'Rehearsal', email: 'owner@example.com', has2FA: true, workspaces};
+    },
+    platformStatus: () => ({
+      isStable: world.platform.isStable,
+      incident: world.platform.incident ?? null,
+      maintenance: null,
+    }),
+  };
+}
+
+function projectFields(world: World): RootFields {
+  return {
+    project: ({id}: {id: string}) => {
+      inScope(world, {projectId: id});
+      return projectView(world);
+    },
+    environment: ({id, projectId}: {id: string; projectId?: string}) => {
+      inScope(world, {environmentId: id, projectId});
+      return environmentView(world);
+    },
+    service: ({id}: {id: string}) => serviceView(world, scopedService(world, {serviceId: id})),
+    serviceInstance: (scope: Scope) => serviceInstanceView(world, scopedService(world, scope)),
+    serviceInstanceAutoDeployStatus: (scope: Scope) => {
+      const service = scopedService(world, scope);
+      const connected = service.source.repo !== undefined;
+      return {
+        enabled: service.autoDeploy && connected,
+        canEnable: connected,
+        reason: connected ? null : 'No repository is connected',
+      };
+    },
+    domains: (scope: Scope) => domainsView(world, scopedService(world, scope)),
+    deploymentTriggers: (args: Scope & Page) => {
+      const service = scopedService(world, args);
+      return connection(service.source.repo ? [service] : [], (one) => triggerView(world, one), args);
+    },
+    tcpProxies: (scope: Scope) => tcpProxies(world, scopedService(world, scope)),
+    environmentStagedChanges: (scope: Scope) => {
+      inScope(world, scope);
+      const nowMs = world.now();
+      return patchView(
+        world,
+        world.staged ?? {id: 'patch-empty', patch: {}, status: 'STAGED', createdAtMs: nowMs, updatedAtMs: nowMs},
+      );
+    },
+    validateServiceEdgeRules: ({input}: {input: Scope & {edgeRules: unknown}}) => {
+      scopedService(world, input);
+      return diagnose(input.edgeRules);
+    },
+    bucketS3Credentials: ({bucketId, ...scope}: Scope & {bucketId: string}) => {
+      inScope(world, scope);
+      const credentials = world.options.buckets?.find(({id}) => id === bucketId)?.credentials;
+      if (!credentials) throw refuse('BucketInstance not found', null);
+      return [{...credentials, createdAt: iso(0)}];
+    },
+    bucketInstanceDetails: ({bucketId, ...scope}: Scope & {bucketId: string}) => {
+      inScope(world, scope);
+      return world.options.buckets?.some(({id, credentials}) => id === bucketId && credentials)
+        ? {objectCount: 0, sizeBytes: 0}
+        : null;
+    },
+  };
+}
+
+function tcpProxies(world: World, service: ServiceRecord): unknown[] {
+  const proxy = service.options.tcpProxy;
+  if (!proxy) return [];
+  return [
+    {
+      id: `proxy-${service.id}`,
+      ...proxy,
+      serviceId: service.id,
+      environmentId: world.options.environmentId,
+      syncStatus: 'ACTIVE',
+      createdAt: iso(0),
+      updatedAt: iso(0),
+      deletedAt: null,
+    },
+  ];
+}
+
+interface DeploymentList {
+  readonly input: Scope & {
+    readonly includeDeleted?: boolean | null;
+    readonly status?: {readonly in?: string[] | null; readonly notIn?: string[] | null} | null;
+  };
+}
+
+function deploymentFields(world: World): RootFields {
+  return {
+    deployment: ({id}: {id: string}) => deploymentView(world, findDeployment(world, id)),
+    deployments: (args: DeploymentList & Page) => {
+      inScope(world, args.input);
+      return connection(
+        listedDeployments(world, (d) => fits(d, args.input)),
+        (d) => deploymentView(world, d),
+        args,
+      );
+    },
+    deploymentEvents: ({id, ...page}: {id: string} & Page) =>
+      connection(
+        findDeployment(world, id).events,
+        (event) => ({
+          id: event.id,
+          step: event.step,
+          createdAt: iso(event.createdAtMs),
+          completedAt: maybeIso(event.completedAtMs),
+          payload: event.payload ? {...emptyPayload, ...event.payload} : null,
+        }),
+        page,
+      ),
+    deploymentSnapshot: ({deploymentId}: {deploymentId: string}) => {
+      const d = findDeployment(world, deploymentId);
+      return {
+        id: d.snapshotId,
+        createdAt: iso(d.createdAtMs),
+        updatedAt: iso(d.createdAtMs),
+        variables: unsealed(world, d.variables),
+      };
+    },
+  };
+}
+
+const emptyPayload = {
+  attempt: null,
+  detail: null,
+  durationMs: null,
+  error: null,
+  maxAttempts: null,
+  reason: null,
+  skipped: null,
+};
+
+function fits(d: DeploymentRecord, {serviceId, status}: DeploymentList['input']): boolean {
+  if (serviceId != null && d.serviceId !== serviceId) return false;
+  if (status?.in && !status.in.includes(d.status)) return false;
+  return !status?.notIn?.includes(d.status);
+}
+
+function logFields(world: World): RootFields {
+  const view = (d: DeploymentRecord, rows: DeploymentRecord['logs']) =>
+    rows.map((row) => logView(world, d.serviceId, row));
+  return {
+    buildLogs: ({deploymentId, ...window}: {deploymentId: string} & LogWindow) => {
+      const d = findDeployment(world, deploymentId);
+      return view(d, readLogs(d.buildLogs, window));
+    },
+    deploymentLogs: ({deploymentId, ...window}: {deploymentId: string} & LogWindow) => {
+      const d = findDeployment(world, deploymentId);
+      return view(d, readLogs(d.logs, window));
+    },
+    environmentLogs: ({environmentId, ...window}: {environmentId: string} & AnchoredWindow) => {
+      inScope(world, {environmentId});
+      const rows = world.deployments
+        .flatMap((d) => d.logs.map((row) => ({...row, serviceId: d.serviceId})))
+        .sort((a, b) => a.atMs - b.atMs);
+      return readAnchored(rows, window, logTest(window.filter)).map((row) => logView(world, row.serviceId, row));
+    },
+    httpLogs: ({deploymentId, ...window}: {deploymentId: string} & AnchoredWindow) => {
+      const d = findDeployment(world, deploymentId);
+      const rows = serviceOf(world, d.serviceId)!.requests.filter((row) => row.deploymentId === d.id);
+      return readAnchored(rows, window, requestTest(window.filter)).map(httpLogView);
+    },
+  };
+}
+
+interface MetricsArgs extends Scope {
+  readonly measurements: string[];
+  readonly startDate: string;
+  readonly endDate?: string | null;
+  readonly groupBy?: string[] | null;
+}
+
+function metricFields(world: World): RootFields {
+  return {
+    httpMetrics: (args: Scope & TrafficWindow) => ({samples: requestCounts(world, scopedService(world, args), args)}),
+    httpMetricsGroupedByStatus: (args: Scope & TrafficWindow) =>
+      countsByStatus(world, scopedService(world, args), args),
+    httpDurationMetrics: (args: Scope & TrafficWindow) => ({
+      samples: durations(world, scopedService(world, args), args),
+    }),
+    metrics: (args: MetricsArgs) => {
+      inScope(world, args);
+      return args.measurements.flatMap((measurement) => measured(world, args, measurement));
+    },
+  };
+}
+
+/** Seeded series; for memory also what the running processes use at this moment. */
+function measured(world: World, args: MetricsArgs, measurement: string): unknown[] {
+  const [startS, endS] = [
+    Date.parse(args.startDate) / 1_000,
+    args.endDate ? Date.parse(args.endDate) / 1_000 : Number.POSITIVE_INFINITY,
+  ];
+  const seeded = world.metrics.filter(
+    (series) => series.measurement === measurement && (args.serviceId == null || series.serviceId === args.serviceId),
+  );
+  const series =
+    seeded.length > 0 || measurement !== 'MEMORY_USAGE_GB'
+      ? seeded
+      : residentMemory(world, args.serviceId ?? undefined);
+  const groups = new Map<string, {tags: Record<string, unknown>; values: Array<{ts: number; value: number}>}>();
+  for (const {serviceId, deploymentId, values} of series) {
+    const tags = tagsFor(args.groupBy ?? [], world, serviceId, deploymentId);
+    const group = groups.get(JSON.stringify(tags)) ?? {tags, values: []};
+    group.values.push(...values.filter(({ts}) => ts >= startS && ts <= endS));
+    groups.set(JSON.stringify(tags), group);
+  }
+  return [...groups.values()]
+    .filter(({values}) => values.length > 0)
+    .map(({tags, values}) => ({measurement, tags, values: values.sort((a, b) => a.ts - b.ts)}));
+}
+
+/** Only the tags asked for are filled. */
+function tagsFor(
+  groupBy: readonly string[],
+  world: World,
+  serviceId: string,
+  deploymentId: string | undefined,
+): Record<string, unknown> {
+  const known: Record<string, [string, unknown]> = {
+    DEPLOYMENT_ID: ['deploymentId', deploymentId ?? null],
+    SERVICE_ID: ['serviceId', serviceId],
+    ENVIRONMENT_ID: ['environmentId', world.options.environmentId],
+    PROJECT_ID: ['projectId', world.options.projectId],
+  };
+  const empty = {
+    deploymentId: null,
+    deploymentInstanceId: null,
+    environmentId: null,
+    pluginId: null,
+    projectId: null,
+    region: null,
+    serviceId: null,
+    volumeId: null,
+    volumeInstanceId: null,
+  };
+  return {...empty, ...Object.fromEntries(groupBy.flatMap((tag) => (known[tag] ? [known[tag]] : [])))};
+}
+
+function residentMemory(world: World, serviceId: string | undefined): World['metrics'] {
+  const running = world.deployments.filter(
+    (d) => d.container?.running() && (serviceId === undefined || d.serviceId === serviceId),
+  );
+  return running.map((d) => ({
+    serviceId: d.serviceId,
+    deploymentId: d.id,
+    measurement: 'MEMORY_USAGE_GB',
+    values: [{ts: Math.floor(world.now() / 1_000), value: residentGb(d.container!.pid)}],
+  }));
+}
+
+function residentGb(pid: number): number {
+  try {
+    return (Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4_096) / 1e9;
+  } catch {
+    // No /proc on this system, or the process has just ended: nothing is known.
+    return 0;
+  }
+}
+
+function variableFields(world: World): RootFields {
+  return {
+    variables: ({unrendered, ...scope}: Scope & {unrendered?: boolean | null}) => {
+      inScope(world, scope);
+      if (scope.serviceId == null) return unsealed(world, world.sharedVariables);
+      const service = scopedService(world, scope);
+      const values = unrendered ? plain(service.variables) : deploymentVariables(world, service);
+      return hideSealed(world, values, service.variables);
+    },
+    variablesForServiceDeployment: (scope: Scope) => {
+      const service = scopedService(world, scope);
+      return hideSealed(
+        world,
+        {...deploymentVariables(world, service), ...renderVariables(world, service)},
+        service.variables,
+      );
+    },
+  };
+}
+
+function unsealed(world: World, variables: ServiceRecord['variables']): Record<string, string | null> {
+  return hideSealed(world, plain(variables), variables);
+}
+
+function hideSealed(
+  world: World,
+  values: Record<string, string>,
+  records: ServiceRecord['variables'],
+): Record<string, string | null> {
+  const entries = Object.entries(values).map(([name, value]): [string, string | null] => [
+    name,
+    records[name]?.sealed ? null : value,
+  ]);
+  return Object.fromEntries(
+    world.answers.sealed === 'absent' ? entries.filter(([, value]) => value !== null) : entries,
+  );
+}
+
+function volumeFields(world: World): RootFields {
+  return {
+    volumeInstance: ({id}: {id: string}) => volumeInstanceView(world, findVolume(world, id)),
+    volumeInstanceBackupList: ({volumeInstanceId}: {volumeInstanceId: string}) => {
+      const volume = findVolume(world, volumeInstanceId);
+      return volume.backups.map((backup) => ({
+        id: backup.id,
+        name: backup.name ?? null,
+        createdAt: iso(backup.createdAtMs),
+        expiresAt: maybeIso(backup.expiresAtMs),
+        externalId: backup.externalId,
+        usedMB: backup.usedMB,
+        referencedMB: backup.usedMB,
+        scheduleId: backup.scheduleId ?? null,
+        volumeInstanceSizeMB: volume.sizeMB,
+        creatorId: null,
+      }));
+    },
+    volumeInstanceBackupScheduleList: ({volumeInstanceId}: {volumeInstanceId: string}) =>
+      findVolume(world, volumeInstanceId).schedules.map(({id, kind, createdAtMs}) => ({
+        id,
+        kind,
+        name: kind.toLowerCase(),
+        createdAt: iso(createdAtMs),
+        ...schedules[kind],
+      })),
+    workflowStatus: ({workflowId}: {workflowId: string}) => workflowState(world, workflowId),
+  };
+}
+
+const dayS = 86_400;
+const schedules: Record<string, {cron: string; retentionSeconds: number}> = {
+  DAILY: {cron: '0 0 * * *', retentionSeconds: 6 * dayS},
+  WEEKLY: {cron: '0 0 * * 0', retentionSeconds: 30 * dayS},
+  MONTHLY: {cron: '0 0 1 * *', retentionSeconds: 90 * dayS},
+};
