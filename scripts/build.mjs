@@ -1,7 +1,7 @@
 // Builds every JavaScript action into actions/<name>/dist with ncc; with --check it builds aside and compares instead.
 // Usage: npm run build [-- --check] [-- name ...]
 import {spawn} from 'node:child_process';
-import {cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync} from 'node:fs';
+import {cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {dirname, join, relative} from 'node:path';
 import {compile} from './compile.mjs';
@@ -10,7 +10,9 @@ import {root} from './node24.mjs';
 const check = process.argv.includes('--check');
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const ncc = join(dirname(createRequire(import.meta.url).resolve('@vercel/ncc/package.json')), 'dist/ncc/cli.js');
-const names = readdirSync(join(root, 'actions')).filter((name) => existsSync(join(root, 'actions', name, 'main.ts')) && (!named.length || named.includes(name)));
+const names = readdirSync(join(root, 'actions')).filter(
+  (name) => existsSync(join(root, 'actions', name, 'main.ts')) && (!named.length || named.includes(name)),
+);
 
 compile();
 const queue = [...names];
@@ -21,7 +23,11 @@ if (problems.length) {
   console.error(`${problems.join('\n')}\nNext: npm run build, then commit actions/*/dist.`);
   process.exit(1);
 }
-console.log(check ? `${names.length} bundles are fresh` : `${names.length} bundles built, ${(names.reduce((sum, name) => sum + sizeOf(join(root, 'actions', name, 'dist')), 0) / 1e6).toFixed(1)} MB`);
+console.log(
+  check
+    ? `${names.length} bundles are fresh`
+    : `${names.length} bundles built, ${(names.reduce((sum, name) => sum + sizeOf(join(root, 'actions', name, 'dist')), 0) / 1e6).toFixed(1)} MB`,
+);
 
 async function worker() {
   for (let name = queue.shift(); name; name = queue.shift()) await bundle(name);
@@ -31,7 +37,22 @@ async function bundle(name) {
   const out = join(root, '.cache', 'dist', name);
   const target = join(root, 'actions', name, 'dist');
   rmSync(out, {recursive: true, force: true});
-  await run(process.execPath, [ncc, 'build', `lib/actions/${name}/main.js`, '-o', out, '-m', '--license', 'licenses.txt', '--no-cache', '--quiet'], root);
+  await run(
+    process.execPath,
+    [
+      ncc,
+      'build',
+      `lib/actions/${name}/main.js`,
+      '-o',
+      out,
+      '-m',
+      '--license',
+      'licenses.txt',
+      '--no-cache',
+      '--quiet',
+    ],
+    root,
+  );
   if (check) {
     problems.push(...differences(name, out, target));
     return;
@@ -44,7 +65,9 @@ async function bundle(name) {
 
 function differences(name, fresh, committed) {
   const files = new Set([...filesOf(fresh), ...filesOf(committed)]);
-  return [...files].filter((file) => read(join(fresh, file)) !== read(join(committed, file))).map((file) => `actions/${name}/dist/${file} is not what the sources build`);
+  return [...files]
+    .filter((file) => read(join(fresh, file)) !== read(join(committed, file)))
+    .map((file) => `actions/${name}/dist/${file} is not what the sources build`);
 }
 
 function read(file) {
@@ -52,7 +75,11 @@ function read(file) {
 }
 
 function filesOf(folder) {
-  return existsSync(folder) ? readdirSync(folder, {recursive: true, withFileTypes: true}).filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name))) : [];
+  return existsSync(folder)
+    ? readdirSync(folder, {recursive: true, withFileTypes: true})
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    : [];
 }
 
 function sizeOf(folder) {
@@ -60,12 +87,16 @@ function sizeOf(folder) {
 }
 
 function orphans() {
-  return readdirSync(join(root, 'actions')).filter((name) => existsSync(join(root, 'actions', name, 'dist')) && !existsSync(join(root, 'actions', name, 'main.ts')));
+  return readdirSync(join(root, 'actions')).filter(
+    (name) => existsSync(join(root, 'actions', name, 'dist')) && !existsSync(join(root, 'actions', name, 'main.ts')),
+  );
 }
 
 function run(command, args, cwd) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {cwd, stdio: ['ignore', 'inherit', 'inherit']});
-    child.on('close', (status) => (status === 0 ? resolve() : reject(new Error(`${args.slice(0, 3).join(' ')} ended with ${status}`))));
+    child.on('close', (status) =>
+      status === 0 ? resolve() : reject(new Error(`${args.slice(0, 3).join(' ')} ended with ${status}`)),
+    );
   });
 }

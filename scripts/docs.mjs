@@ -1,6 +1,6 @@
 // Generates action.yml of every JavaScript action, the tables in action-docs/ and the JSON Schema of switchback.yml.
 // With --check it writes nothing and fails on any difference.
-import {existsSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {compile} from './compile.mjs';
@@ -14,17 +14,24 @@ const {renderActionYml, renderInputs, renderOutputs, fillBlock} = await load('sr
 const {configJsonSchema} = await load('src/config/schema.js');
 const {renderConfigReference} = await load('src/report/config-reference.js');
 
-for (const name of readdirSync(join(root, 'actions')).filter((entry) => existsSync(join(root, 'actions', entry, 'spec.ts')))) {
+for (const name of readdirSync(join(root, 'actions')).filter((entry) =>
+  existsSync(join(root, 'actions', entry, 'spec.ts')),
+)) {
   const {spec} = await load(`actions/${name}/spec.js`);
   put(`actions/${name}/action.yml`, renderActionYml(spec));
   const page = `action-docs/${name}.md`;
-  const text = existsSync(join(root, page)) ? readFileSync(join(root, page), 'utf8') : `# ${name}\n\n${spec.description}\n\n## Inputs\n\n<!-- inputs -->\n<!-- /inputs -->\n\n## Outputs\n\n<!-- outputs -->\n<!-- /outputs -->\n`;
+  const text = existsSync(join(root, page))
+    ? readFileSync(join(root, page), 'utf8')
+    : `# ${name}\n\n${spec.description}\n\n## Inputs\n\n<!-- inputs -->\n<!-- /inputs -->\n\n## Outputs\n\n<!-- outputs -->\n<!-- /outputs -->\n`;
   put(page, fillBlock(fillBlock(text, 'inputs', renderInputs(spec), page), 'outputs', renderOutputs(spec), page));
 }
 const schema = configJsonSchema();
 put('action-docs/switchback.schema.json', `${JSON.stringify(schema, null, 2)}\n`);
 const configPage = 'action-docs/configuration.md';
-put(configPage, fillBlock(readFileSync(join(root, configPage), 'utf8'), 'keys', renderConfigReference(schema), configPage));
+put(
+  configPage,
+  fillBlock(readFileSync(join(root, configPage), 'utf8'), 'keys', renderConfigReference(schema), configPage),
+);
 
 if (stale.length) {
   console.error(`Not what the specs generate: ${stale.join(', ')}\nNext: npm run docs, then commit.`);

@@ -4,5 +4,9 @@ import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 
 const jest = join(dirname(createRequire(import.meta.url).resolve('jest/package.json')), 'bin/jest.js');
-const run = spawnSync(process.execPath, ['--experimental-vm-modules', '--no-warnings', jest, ...process.argv.slice(2)], {stdio: 'inherit'});
+const run = spawnSync(
+  process.execPath,
+  ['--experimental-vm-modules', '--no-warnings', jest, ...process.argv.slice(2)],
+  {stdio: 'inherit'},
+);
 process.exit(run.status ?? 1);

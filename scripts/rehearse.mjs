@@ -7,10 +7,15 @@ import {node24, root} from './node24.mjs';
 compile();
 const node = node24();
 if (!node) {
-  console.error(`The bundles run on Node 24, and there is none for ${process.platform}-${process.arch} in the npm registry.\nNext: install Node 24 from nodejs.org and run this again with it.`);
+  console.error(
+    `The bundles run on Node 24, and there is none for ${process.platform}-${process.arch} in the npm registry.\nNext: install Node 24 from nodejs.org and run this again with it.`,
+  );
   process.exit(2);
 }
-const child = spawn(node, [join(root, 'lib/src/rehearsal/main.js'), ...process.argv.slice(2)], {stdio: 'inherit', cwd: root});
+const child = spawn(node, [join(root, 'lib/src/rehearsal/main.js'), ...process.argv.slice(2)], {
+  stdio: 'inherit',
+  cwd: root,
+});
 // The terminal sends Ctrl-C to the whole group: the rehearsal stops its world in order, and this waits for it.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
 child.on('close', (status, signal) => process.exit(status ?? (signal === 'SIGINT' ? 130 : 1)));

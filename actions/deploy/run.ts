@@ -1,6 +1,6 @@
 import {resolve} from 'node:path';
-import {Failure} from '../../src/kernel/errors.js';
 import {formatDuration} from '../../src/kernel/duration.js';
+import {Failure} from '../../src/kernel/errors.js';
 import type {Deployment} from '../../src/platforms/platform.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
@@ -18,12 +18,17 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
   const root = runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
   const {config} = await readProduct(inputs, root, runner.env['GITHUB_REPOSITORY']);
   if (!config[component]) {
-    throw new Failure('NOT_CONFIGURED', `The configuration describes no ${component}`, {remedy: `Add \`${component}\` to ${inputs.config}, or leave this step out.`});
+    throw new Failure('NOT_CONFIGURED', `The configuration describes no ${component}`, {
+      remedy: `Add \`${component}\` to ${inputs.config}, or leave this step out.`,
+    });
   }
   if (inputs.pinned && component === 'backend') {
-    throw new Failure('PINNED', 'A rollback left a pin, so the backend is not deployed', {remedy: 'Release the pin with the rollback workflow (component: unpin) once the cause is fixed, then release again.'});
+    throw new Failure('PINNED', 'A rollback left a pin, so the backend is not deployed', {
+      remedy:
+        'Release the pin with the rollback workflow (component: unpin) once the cause is fixed, then release again.',
+    });
   }
-  const platform = (await openPlatforms(config, inputs, [component]))[component]!;
+  const platform = (await openPlatforms(config, inputs, [component], {mask: runner.mask}))[component]!;
   const ledger = await openLedger(config, inputs, runner);
   const commit = inputs.commit ?? runner.env['GITHUB_SHA'] ?? '';
   const timeoutMs = inputs.timeout ?? config[component]!['deploy-timeout'];
@@ -31,7 +36,11 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
   await ledger.append(inputs['ledger-id'], 'intent', {do: 'deploy', on: component});
   const deployment = await runner.group(`Deploying the ${component} to ${platform.name}`, () =>
     platform.deploy(
-      {commit, release: inputs.release ?? `commit-${commit.slice(0, 12)}`, path: resolve(root, folderOf(config, inputs, component))},
+      {
+        commit,
+        release: inputs.release ?? `commit-${commit.slice(0, 12)}`,
+        path: resolve(root, folderOf(config, inputs, component)),
+      },
       {
         signal: runner.signal,
         timeoutMs,
@@ -49,13 +58,20 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
   return report(deployment, commit);
 }
 
-function folderOf(config: Awaited<ReturnType<typeof readProduct>>['config'], inputs: DeployInputs, component: 'frontend' | 'backend'): string {
+function folderOf(
+  config: Awaited<ReturnType<typeof readProduct>>['config'],
+  inputs: DeployInputs,
+  component: 'frontend' | 'backend',
+): string {
   return component === 'frontend' ? (inputs['frontend-path'] ?? config.frontend!.path) : config.backend!.path;
 }
 
 async function note(ledger: LedgerAccess, inputs: DeployInputs, deployment: Deployment): Promise<void> {
   const kind = deployment.outcome !== 'ready' ? 'note' : deployment.staged ? 'staged' : 'deployed';
-  await ledger.append(inputs['ledger-id'], kind, {[deployment.component]: deployment.deploymentId, ...(kind === 'note' && {outcome: deployment.outcome})});
+  await ledger.append(inputs['ledger-id'], kind, {
+    [deployment.component]: deployment.deploymentId,
+    ...(kind === 'note' && {outcome: deployment.outcome}),
+  });
 }
 
 function report(deployment: Deployment, commit: string): Report<typeof spec> {
@@ -73,12 +89,18 @@ function report(deployment: Deployment, commit: string): Report<typeof spec> {
     summary: deploymentSummary(deployment, commit),
   };
   if (deployment.outcome === 'ready') return result;
-  const tail = reason?.logTail.length ? `\nLast lines:\n${reason.logTail.map((line) => `  ${oneLine(line)}`).join('\n')}` : '';
+  const tail = reason?.logTail.length
+    ? `\nLast lines:\n${reason.logTail.map((line) => `  ${oneLine(line)}`).join('\n')}`
+    : '';
   return {
     ...result,
-    failure: new Failure(`DEPLOY_${deployment.outcome.toUpperCase().replace(/-/g, '_')}`, `The ${deployment.component} deployment ${deployment.deploymentId} ended as ${deployment.outcome} after ${formatDuration(deployment.durationMs)}${reason ? `: ${oneLine(reason.message)} (${reason.code})` : ''}${tail}`, {
-      remedy: reason?.remedy ?? `Open ${deployment.inspectUrl ?? 'the deployment on the platform'} and read its log.`,
-    }),
+    failure: new Failure(
+      `DEPLOY_${deployment.outcome.toUpperCase().replace(/-/g, '_')}`,
+      `The ${deployment.component} deployment ${deployment.deploymentId} ended as ${deployment.outcome} after ${formatDuration(deployment.durationMs)}${reason ? `: ${oneLine(reason.message)} (${reason.code})` : ''}${tail}`,
+      {
+        remedy: reason?.remedy ?? `Open ${deployment.inspectUrl ?? 'the deployment on the platform'} and read its log.`,
+      },
+    ),
   };
 }
 
@@ -86,8 +108,17 @@ function report(deployment: Deployment, commit: string): Report<typeof spec> {
 export async function cleanUp(inputs: DeployInputs, runner: Run): Promise<void> {
   const deploymentId = runner.state('deployment');
   if (!deploymentId || runner.state('outcome')) return;
-  const {config} = await readProduct(inputs, runner.env['GITHUB_WORKSPACE'] ?? process.cwd(), runner.env['GITHUB_REPOSITORY']);
-  const platform = (await openPlatforms(config, inputs, [inputs.component]))[inputs.component]!;
-  const stopped = await platform.cancel(deploymentId, {signal: runner.signal, progress: (line) => runner.log(oneLine(line))});
-  runner.log(stopped ? `Cancelled the unfinished deployment ${deploymentId}.` : `Deployment ${deploymentId} had already ended.`);
+  const {config} = await readProduct(
+    inputs,
+    runner.env['GITHUB_WORKSPACE'] ?? process.cwd(),
+    runner.env['GITHUB_REPOSITORY'],
+  );
+  const platform = (await openPlatforms(config, inputs, [inputs.component], {mask: runner.mask}))[inputs.component]!;
+  const stopped = await platform.cancel(deploymentId, {
+    signal: runner.signal,
+    progress: (line) => runner.log(oneLine(line)),
+  });
+  runner.log(
+    stopped ? `Cancelled the unfinished deployment ${deploymentId}.` : `Deployment ${deploymentId} had already ended.`,
+  );
 }

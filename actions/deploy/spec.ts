@@ -1,9 +1,17 @@
+import {
+  commitInput,
+  configInputs,
+  railwayInputs,
+  releaseInputs,
+  vercelInputs,
+  waitInput,
+} from '../../src/release/inputs.js';
 import {choice, defineAction, flag, text} from '../../src/runner/spec.js';
-import {commitInput, configInputs, railwayInputs, releaseInputs, vercelInputs, waitInput} from '../../src/release/inputs.js';
 
 export const spec = defineAction({
   name: 'deploy',
-  description: 'Deploys one component and ends only on the terminal state of the deployment this run made: the frontend staged without users, the backend live.',
+  description:
+    'Deploys one component and ends only on the terminal state of the deployment this run made: the frontend staged without users, the backend live.',
   icon: 'upload-cloud',
   post: true,
   inputs: {
@@ -12,8 +20,13 @@ export const spec = defineAction({
     ...releaseInputs,
     ...commitInput,
     ...waitInput,
-    'frontend-path': text({doc: 'Folder to upload, from the root of the repository. Default: `frontend.path` of the file.'}),
-    pinned: flag({default: 'false', doc: 'The `pinned` output of `preflight`: a pinned product is not changed, so the backend is refused; the frontend is still staged.'}),
+    'frontend-path': text({
+      doc: 'Folder to upload, from the root of the repository. Default: `frontend.path` of the file.',
+    }),
+    pinned: flag({
+      default: 'false',
+      doc: 'The `pinned` output of `preflight`: a pinned product is not changed, so the backend is refused; the frontend is still staged.',
+    }),
     ...vercelInputs,
     ...railwayInputs,
   },
@@ -21,7 +34,7 @@ export const spec = defineAction({
     outcome: 'ready, failed, canceled, blocked, awaiting-approval, skipped, superseded, deleted or timed-out.',
     'deployment-id': 'Id of the deployment, set as soon as the platform answered with it.',
     url: 'Where this very deployment answers (frontend: its immutable URL; backend: the public address).',
-    'inspect-url': 'The platform\'s own page about it.',
+    'inspect-url': "The platform's own page about it.",
     staged: '`true` while users are not served by it.',
     adopted: '`true` when a deployment of this release was found and taken over instead of made a second time.',
     'duration-ms': 'From request to terminal state.',

@@ -19,13 +19,26 @@ const severity = {ok: 0, warning: 1, unknown: 2, problem: 3} as const;
 export async function run(inputs: PreflightInputs, runner: Run): Promise<Report<typeof spec>> {
   const root = runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
   const product = await readProduct(inputs, root, runner.env['GITHUB_REPOSITORY']);
-  const opened = await openPlatforms(product.config, inputs, inputs.components.filter((c) => c !== 'database'));
+  const opened = await openPlatforms(
+    product.config,
+    inputs,
+    inputs.components.filter((c) => c !== 'database'),
+    {mask: runner.mask},
+  );
   const platforms = Object.values(opened);
   const ledger = await openLedger(product.config, inputs, runner);
   const {findings, anchors, pin} = await look(product, platforms, ledger, inputs, runner, root);
-  preflightLines(findings).forEach((line) => runner.log(line));
+  for (const line of preflightLines(findings)) runner.log(line);
   const failing = findings.filter((finding) => severity[finding.state] >= severity[inputs['fail-on']]);
-  const base = {ok: failing.length === 0, problems: failing.length, findings: JSON.stringify(findings), ...anchorOutputs(anchors), pinned: pin !== undefined, 'pin-reason': pin, commit: inputs.commit ?? runner.env['GITHUB_SHA']};
+  const base = {
+    ok: failing.length === 0,
+    problems: failing.length,
+    findings: JSON.stringify(findings),
+    ...anchorOutputs(anchors),
+    pinned: pin !== undefined,
+    'pin-reason': pin,
+    commit: inputs.commit ?? runner.env['GITHUB_SHA'],
+  };
   const summary = preflightSummary(findings, failing.length ? '❌ Preflight' : '✅ Preflight');
   if (failing.length) return {outputs: base, summary, failure: refused(failing)};
   if (!inputs['open-release']) return {outputs: base, summary};
@@ -34,7 +47,14 @@ export async function run(inputs: PreflightInputs, runner: Run): Promise<Report<
   return {outputs: {...base, release: record.release, 'ledger-id': record.id}, summary};
 }
 
-async function look(product: Product, platforms: Platform[], ledger: LedgerAccess, inputs: PreflightInputs, runner: Run, root: string) {
+async function look(
+  product: Product,
+  platforms: Platform[],
+  ledger: LedgerAccess,
+  inputs: PreflightInputs,
+  runner: Run,
+  root: string,
+) {
   const {config} = product;
   const call = {signal: runner.signal, progress: (line: string) => runner.log(oneLine(line))};
   const allowMissing = inputs['allow-missing-anchor'] ?? config.release['allow-missing-anchor'];
@@ -43,26 +63,70 @@ async function look(product: Product, platforms: Platform[], ledger: LedgerAcces
     ...(runner.env['GITHUB_REPOSITORY'] && {repository: runner.env['GITHUB_REPOSITORY']}),
     ...(inputs.commit && {commit: inputs.commit}),
   });
-  const configured: Finding = {area: 'configuration', check: inputs.config, state: product.file ? 'ok' : 'warning', found: product.file ? `valid; ${config.checks.length} checks` : 'absent; inputs alone describe the product', remedy: 'Write the file: it also holds checks and backups'};
+  const configured: Finding = {
+    area: 'configuration',
+    check: inputs.config,
+    state: product.file ? 'ok' : 'warning',
+    found: product.file ? `valid; ${config.checks.length} checks` : 'absent; inputs alone describe the product',
+    remedy: 'Write the file: it also holds checks and backups',
+  };
   const [platformRows, anchored, backups, cors, pin] = await Promise.all([
     Promise.all(platforms.map((platform) => platform.preflight(requirements(platform), call))),
     readAnchors(platforms, allowMissing, call),
-    backupFindings(config, inputs, {root, env: runner.env, signal: runner.signal, mask: runner.mask, database: inputs.components.includes('database')}),
+    backupFindings(config, inputs, {
+      root,
+      env: runner.env,
+      signal: runner.signal,
+      mask: runner.mask,
+      database: inputs.components.includes('database'),
+    }),
     corsFindings(config, runner.signal),
     ledger.activePin(),
   ]);
-  const gate: Finding = config.checks.length ? {area: 'gate', check: 'checks', state: 'ok', found: `${config.checks.length} checks`} : {area: 'gate', check: 'checks', state: 'warning', found: 'no check is configured, so the gate asks only for an answer from / of each component', remedy: 'Add `checks` that would notice what your users would notice'};
-  const pins: Finding = pin ? {area: 'ledger', check: 'pin', state: 'warning', found: pin, remedy: 'This release will be staged but not promoted; release the pin with the rollback workflow, component unpin'} : {area: 'ledger', check: 'pin', state: 'ok', found: 'none'};
-  return {findings: [configured, ...platformRows.flat(), ...anchored.findings, ...cors, ...backups, gate, pins], anchors: anchored.anchors, pin};
+  const gate: Finding = config.checks.length
+    ? {area: 'gate', check: 'checks', state: 'ok', found: `${config.checks.length} checks`}
+    : {
+        area: 'gate',
+        check: 'checks',
+        state: 'warning',
+        found: 'no check is configured, so the gate asks only for an answer from / of each component',
+        remedy: 'Add `checks` that would notice what your users would notice',
+      };
+  const pins: Finding = pin
+    ? {
+        area: 'ledger',
+        check: 'pin',
+        state: 'warning',
+        found: pin,
+        remedy:
+          'This release will be staged but not promoted; release the pin with the rollback workflow, component unpin',
+      }
+    : {area: 'ledger', check: 'pin', state: 'ok', found: 'none'};
+  return {
+    findings: [configured, ...platformRows.flat(), ...anchored.findings, ...cors, ...backups, gate, pins],
+    anchors: anchored.anchors,
+    pin,
+  };
 }
 
 function anchorOutputs({frontend, backend}: Anchors) {
-  return {anchors: JSON.stringify({frontend, backend}), 'frontend-anchor': frontend?.deploymentId, 'frontend-anchor-url': frontend?.url, 'backend-anchor': backend?.deploymentId};
+  return {
+    anchors: JSON.stringify({frontend, backend}),
+    'frontend-anchor': frontend?.deploymentId,
+    'frontend-anchor-url': frontend?.url,
+    'backend-anchor': backend?.deploymentId,
+  };
 }
 
 function refused(failing: readonly Finding[]): Failure {
-  const lines = failing.map((f) => `- ${f.area}, ${f.check}: ${oneLine(f.found, 300)}. ${oneLine(f.remedy ?? '', 300)}`).join('\n');
-  return new Failure('PREFLIGHT', `Preflight found ${failing.length === 1 ? 'one problem' : `${failing.length} problems`}; nothing was changed.\n${lines}`, {remedy: 'Fix each line above and run again.', details: {failing}});
+  const lines = failing
+    .map((f) => `- ${f.area}, ${f.check}: ${oneLine(f.found, 300)}. ${oneLine(f.remedy ?? '', 300)}`)
+    .join('\n');
+  return new Failure(
+    'PREFLIGHT',
+    `Preflight found ${failing.length === 1 ? 'one problem' : `${failing.length} problems`}; nothing was changed.\n${lines}`,
+    {remedy: 'Fix each line above and run again.', details: {failing}},
+  );
 }
 
 async function openRelease(ledger: LedgerAccess, anchors: Anchors, inputs: PreflightInputs, runner: Run) {

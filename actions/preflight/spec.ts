@@ -1,18 +1,33 @@
-import {choice, defineAction, flag, list} from '../../src/runner/spec.js';
-import {commitInput, configInputs, railwayInputs, vercelInputs} from '../../src/release/inputs.js';
 import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {commitInput, configInputs, railwayInputs, vercelInputs} from '../../src/release/inputs.js';
+import {choice, defineAction, flag, list} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
   name: 'preflight',
-  description: 'Checks configuration, credentials, anchors, variables, backup storage and keys before a release changes anything, and opens the release.',
+  description:
+    'Checks configuration, credentials, anchors, variables, backup storage and keys before a release changes anything, and opens the release.',
   icon: 'check-square',
   inputs: {
     ...configInputs,
     ...commitInput,
-    'open-release': flag({default: 'false', doc: 'Open a ledger record for a release after all checks are well. Without it nothing at all is written: the go-live checklist.'}),
-    components: list({options: ['frontend', 'backend', 'database'], default: 'frontend,backend,database', doc: 'What to check; components that the configuration does not describe are left out.'}),
-    'fail-on': choice({options: ['problem', 'unknown', 'warning'], default: 'problem', doc: 'The mildest state of a row that fails the step.'}),
-    'allow-missing-anchor': list({options: ['frontend', 'backend'], doc: 'Components that may have no way back, such as on the very first release. Default: `release.allow-missing-anchor` of the file.'}),
+    'open-release': flag({
+      default: 'false',
+      doc: 'Open a ledger record for a release after all checks are well. Without it nothing at all is written: the go-live checklist.',
+    }),
+    components: list({
+      options: ['frontend', 'backend', 'database'],
+      default: 'frontend,backend,database',
+      doc: 'What to check; components that the configuration does not describe are left out.',
+    }),
+    'fail-on': choice({
+      options: ['problem', 'unknown', 'warning'],
+      default: 'problem',
+      doc: 'The mildest state of a row that fails the step.',
+    }),
+    'allow-missing-anchor': list({
+      options: ['frontend', 'backend'],
+      doc: 'Components that may have no way back, such as on the very first release. Default: `release.allow-missing-anchor` of the file.',
+    }),
     ...vercelInputs,
     ...railwayInputs,
     ...backupAccessInputs,

@@ -1,5 +1,5 @@
-import {defineAction, flag, text} from '../../src/runner/spec.js';
 import {configInputs, railwayInputs, releaseInputs, vercelInputs, waitInput} from '../../src/release/inputs.js';
+import {defineAction, flag, text} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
   name: 'promote',
@@ -9,8 +9,13 @@ export const spec = defineAction({
     ...configInputs,
     ...releaseInputs,
     ...waitInput,
-    'frontend-deployment': text({doc: 'Staged frontend deployment to promote: the `deployment-id` output of `deploy`.', example: 'dpl_a1b2c3'}),
-    'backend-deployment': text({doc: 'Backend deployment that must be the active one: going live happened with its deploy, here it is verified.'}),
+    'frontend-deployment': text({
+      doc: 'Staged frontend deployment to promote: the `deployment-id` output of `deploy`.',
+      example: 'dpl_a1b2c3',
+    }),
+    'backend-deployment': text({
+      doc: 'Backend deployment that must be the active one: going live happened with its deploy, here it is verified.',
+    }),
     pinned: flag({default: 'false', doc: 'The `pinned` output of `preflight`: nothing is promoted over a rollback.'}),
     ...vercelInputs,
     ...railwayInputs,

@@ -1,19 +1,40 @@
-import {choice, defineAction, duration, flag, text} from '../../src/runner/spec.js';
 import {configInputs, railwayInputs, vercelInputs, waitInput} from '../../src/release/inputs.js';
+import {choice, defineAction, duration, flag, text} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
   name: 'rollback',
-  description: 'Brings frontend and backend back to recorded deployments, both at once, reads them back, gates them again and leaves a pin.',
+  description:
+    'Brings frontend and backend back to recorded deployments, both at once, reads them back, gates them again and leaves a pin.',
   icon: 'rotate-ccw',
   inputs: {
-    component: choice({options: ['all', 'frontend', 'backend', 'unpin'], default: 'all', doc: 'What to bring back. `unpin` changes nothing live: it releases the pin that a rollback left.'}),
-    to: choice({options: ['anchor', 'previous', 'last-known-good', 'release'], default: 'anchor', doc: 'Where to: the anchors of the release given in `ledger-id` (automatic rollback), what was live before the newest release, the newest release that passed its gate after promotion, or the one named in `release`.'}),
-    release: text({doc: 'Release to go back to, for `to: release`; otherwise the release that is rolled back, for the record.', example: 'r-20261122-184501-1a2b3c4'}),
+    component: choice({
+      options: ['all', 'frontend', 'backend', 'unpin'],
+      default: 'all',
+      doc: 'What to bring back. `unpin` changes nothing live: it releases the pin that a rollback left.',
+    }),
+    to: choice({
+      options: ['anchor', 'previous', 'last-known-good', 'release'],
+      default: 'anchor',
+      doc: 'Where to: the anchors of the release given in `ledger-id` (automatic rollback), what was live before the newest release, the newest release that passed its gate after promotion, or the one named in `release`.',
+    }),
+    release: text({
+      doc: 'Release to go back to, for `to: release`; otherwise the release that is rolled back, for the record.',
+      example: 'r-20261122-184501-1a2b3c4',
+    }),
     'ledger-id': text({doc: 'Ledger record of the release that failed, for `to: anchor`.'}),
-    reason: text({doc: 'Why, for the pin, the incident and the platforms\' own history.', default: 'health gate failed or release was cancelled'}),
+    reason: text({
+      doc: "Why, for the pin, the incident and the platforms' own history.",
+      default: 'health gate failed or release was cancelled',
+    }),
     'dry-run': flag({default: 'false', doc: 'Print exactly which ids would change, and change nothing.'}),
-    'allow-rebuild': flag({default: 'true', doc: 'Build the commit again when the platform no longer keeps its image. Slower, and said plainly.'}),
-    pin: flag({default: 'true', doc: 'Leave a pin: later releases stage and gate but do not promote until it is released or expires.'}),
+    'allow-rebuild': flag({
+      default: 'true',
+      doc: 'Build the commit again when the platform no longer keeps its image. Slower, and said plainly.',
+    }),
+    pin: flag({
+      default: 'true',
+      doc: 'Leave a pin: later releases stage and gate but do not promote until it is released or expires.',
+    }),
     'pin-for': duration({default: '7d', doc: 'How long the pin lasts.'}),
     gate: flag({default: 'true', doc: 'Gate the restored product before calling the rollback done.'}),
     incident: flag({default: 'true', doc: 'Open or update a GitHub issue about it (`issues: write`).'}),
@@ -23,11 +44,13 @@ export const spec = defineAction({
     ...railwayInputs,
   },
   outputs: {
-    outcome: '`restored`, `already` (everything was at its target; verified, not touched), `partial`, `dry-run` or `unpinned`.',
+    outcome:
+      '`restored`, `already` (everything was at its target; verified, not touched), `partial`, `dry-run` or `unpinned`.',
     frontend: 'restored, already, failed, skipped.',
     backend: 'restored, already, failed, skipped.',
     'frontend-deployment': 'Deployment that serves the frontend now, as read back.',
-    'backend-deployment': 'Deployment that serves the backend now; on Railway a rollback is a new deployment with the old image.',
+    'backend-deployment':
+      'Deployment that serves the backend now; on Railway a rollback is a new deployment with the old image.',
     verdict: 'Verdict of the gate over the restored product.',
     'restore-ms': 'From start to both sides read back.',
     'duration-ms': 'From start to gated again.',

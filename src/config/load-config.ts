@@ -1,10 +1,10 @@
 import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
-import {LineCounter, parseDocument, isMap, isSeq, isScalar, type Document, type Node} from 'yaml';
+import {type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument} from 'yaml';
 import type {core} from 'zod';
 import {Failure, type Problem, refusal} from '../kernel/errors.js';
-import {type Config, configSchema} from './schema.js';
 import {contradictions} from './contradictions.js';
+import {type Config, configSchema} from './schema.js';
 import {closest} from './suggestion.js';
 
 /** A loaded file: the typed configuration and where each key stands, for annotations. */
@@ -22,14 +22,21 @@ export interface LoadedConfig {
  * @returns undefined when the file does not exist and `optional` is set.
  * @throws refusal CONFIG with every problem: line, column, value (never of secrets: there are none in it), remedy.
  */
-export async function loadConfig(file: string, options: {readonly root: string; readonly optional?: boolean}): Promise<LoadedConfig | undefined> {
+export async function loadConfig(
+  file: string,
+  options: {readonly root: string; readonly optional?: boolean},
+): Promise<LoadedConfig | undefined> {
   let text: string;
   try {
     text = await readFile(resolve(options.root, file), 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new Failure('CONFIG', `${file} cannot be read`, {remedy: 'Check the file\'s permissions.', cause: error});
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new Failure('CONFIG', `${file} cannot be read`, {remedy: "Check the file's permissions.", cause: error});
     if (options.optional) return undefined;
-    throw new Failure('CONFIG', `There is no ${file}`, {remedy: 'Write one (see action-docs/configuration.md), check the repository out before this step, or pass `config:` with its path.'});
+    throw new Failure('CONFIG', `There is no ${file}`, {
+      remedy:
+        'Write one (see action-docs/configuration.md), check the repository out before this step, or pass `config:` with its path.',
+    });
   }
   return parseConfig(text, file);
 }
@@ -43,40 +50,93 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     return `${file}:${line}:${col}`;
   };
   if (document.errors.length) {
-    throw refusal('CONFIG', file, document.errors.map((error) => ({where: at(error.pos[0]), what: error.message.split('\n')[0]!, remedy: 'Correct the YAML; indent with two spaces'})));
+    throw refusal(
+      'CONFIG',
+      file,
+      document.errors.map((error) => ({
+        where: at(error.pos[0]),
+        what: error.message.split('\n')[0]!,
+        remedy: 'Correct the YAML; indent with two spaces',
+      })),
+    );
   }
   const position = (path: ReadonlyArray<PropertyKey>) => offsetOf(document, path);
   const parsed = configSchema.safeParse(document.toJS() ?? {});
   const problems: Problem[] = parsed.success
-    ? contradictions(parsed.data).map((p) => ({where: `${at(position(p.path))} ${keyText(p.path)}`, what: p.what, remedy: p.remedy}))
+    ? contradictions(parsed.data).map((p) => ({
+        where: `${at(position(p.path))} ${keyText(p.path)}`,
+        what: p.what,
+        remedy: p.remedy,
+      }))
     : parsed.error.issues.flatMap((issue) => problemsOf(issue, document, (path) => at(position(path))));
   if (problems.length || !parsed.success) throw refusal('CONFIG', file, problems);
   return {config: parsed.data, file, lineOf: (path) => lines.linePos(position(path)).line};
 }
 
-function problemsOf(issue: core.$ZodIssue, document: Document, at: (path: ReadonlyArray<PropertyKey>) => string): Problem[] {
+function problemsOf(
+  issue: core.$ZodIssue,
+  document: Document,
+  at: (path: ReadonlyArray<PropertyKey>) => string,
+): Problem[] {
   const where = (path: ReadonlyArray<PropertyKey>) => `${at(path)} ${keyText(path)}`;
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const guess = closest(key, knownKeys(issue.path));
-      return {where: where([...issue.path, key]), what: 'is not a known key', remedy: guess ? `Did you mean \`${guess}\`?` : 'Remove it, or see action-docs/configuration.md for the keys'};
+      return {
+        where: where([...issue.path, key]),
+        what: 'is not a known key',
+        remedy: guess ? `Did you mean \`${guess}\`?` : 'Remove it, or see action-docs/configuration.md for the keys',
+      };
     });
   }
   const value = valueAt(document, issue.path);
   const shown = value === undefined ? '' : `${JSON.stringify(value)?.slice(0, 60)} `;
-  if (value === undefined) return [{where: where(issue.path), what: 'is missing', remedy: 'Add it; action-docs/configuration.md describes it'}];
+  if (value === undefined)
+    return [
+      {where: where(issue.path), what: 'is missing', remedy: 'Add it; action-docs/configuration.md describes it'},
+    ];
   if (issue.code === 'invalid_value') {
     const guess = typeof value === 'string' ? closest(value, issue.values.map(String)) : undefined;
-    return [{where: where(issue.path), what: `${shown}is not allowed`, remedy: `${guess ? `Did you mean ${guess}? ` : ''}Choose ${issue.values.map(String).join(', ')}`}];
+    return [
+      {
+        where: where(issue.path),
+        what: `${shown}is not allowed`,
+        remedy: `${guess ? `Did you mean ${guess}? ` : ''}Choose ${issue.values.map(String).join(', ')}`,
+      },
+    ];
   }
-  if (issue.code === 'invalid_type') return [{where: where(issue.path), what: `${shown}has the wrong type`, remedy: `Write ${typeWord(issue.expected)}`}];
-  const message = issue.message.startsWith('is ') || issue.message.startsWith('must ') || issue.message.startsWith('may ') ? issue.message : `is refused (${issue.message})`;
+  if (issue.code === 'invalid_type')
+    return [
+      {where: where(issue.path), what: `${shown}has the wrong type`, remedy: `Write ${typeWord(issue.expected)}`},
+    ];
+  const message =
+    issue.message.startsWith('is ') || issue.message.startsWith('must ') || issue.message.startsWith('may ')
+      ? issue.message
+      : `is refused (${issue.message})`;
   const [what, remedy] = message.split('; ');
-  return [{where: where(issue.path), what: `${shown}${what}`, remedy: remedy ? remedy[0]!.toUpperCase() + remedy.slice(1) : 'Correct the value'}];
+  return [
+    {
+      where: where(issue.path),
+      what: `${shown}${what}`,
+      remedy: remedy ? remedy[0]!.toUpperCase() + remedy.slice(1) : 'Correct the value',
+    },
+  ];
 }
 
 function typeWord(expected: string): string {
-  return ({string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list (lines starting with "- ")', object: 'nested keys', record: 'nested keys'} as Record<string, string>)[expected] ?? expected;
+  return (
+    (
+      {
+        string: 'text',
+        number: 'a number',
+        int: 'a whole number',
+        boolean: 'true or false',
+        array: 'a list (lines starting with "- ")',
+        object: 'nested keys',
+        record: 'nested keys',
+      } as Record<string, string>
+    )[expected] ?? expected
+  );
 }
 
 function keyText(path: ReadonlyArray<PropertyKey>): string {

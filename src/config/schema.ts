@@ -8,16 +8,37 @@ import {parseDuration} from '../kernel/duration.js';
  */
 
 const duration = (doc: string) =>
-  z.string().refine((text) => parseDuration(text) !== undefined, {message: 'is not a duration; write a number with its unit: 500ms, 10s, 2m, 1h30m, 7d'}).transform((text) => parseDuration(text)!).describe(doc);
+  z
+    .string()
+    .refine((text) => parseDuration(text) !== undefined, {
+      message: 'is not a duration; write a number with its unit: 500ms, 10s, 2m, 1h30m, 7d',
+    })
+    .transform((text) => parseDuration(text)!)
+    .describe(doc);
 
 const share = (doc: string) =>
-  z.string().regex(/^\d+(\.\d+)?\s*%$/, {message: 'is not a percentage; write it like 1% or 0.5%'}).transform((text) => Number.parseFloat(text) / 100).refine((value) => value <= 1, {message: 'is more than 100%'}).describe(doc);
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?\s*%$/, {message: 'is not a percentage; write it like 1% or 0.5%'})
+    .transform((text) => Number.parseFloat(text) / 100)
+    .refine((value) => value <= 1, {message: 'is more than 100%'})
+    .describe(doc);
 
 const size = (doc: string) =>
-  z.string().refine((text) => parseBytes(text) !== undefined, {message: 'is not a size; write a number with its unit: 512kB, 16MiB, 1GB'}).transform((text) => parseBytes(text)!).describe(doc);
+  z
+    .string()
+    .refine((text) => parseBytes(text) !== undefined, {
+      message: 'is not a size; write a number with its unit: 512kB, 16MiB, 1GB',
+    })
+    .transform((text) => parseBytes(text)!)
+    .describe(doc);
 
 const webUrl = (doc: string) =>
-  z.string().refine(isWebUrl, {message: 'is not an http or https address without credentials, such as https://shop.example'}).transform((text) => text.replace(/\/+$/, '')).describe(doc);
+  z
+    .string()
+    .refine(isWebUrl, {message: 'is not an http or https address without credentials, such as https://shop.example'})
+    .transform((text) => text.replace(/\/+$/, ''))
+    .describe(doc);
 
 function isWebUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -25,20 +46,42 @@ function isWebUrl(text: string): boolean {
   return /^https?:$/.test(url.protocol) && !url.username && !url.password;
 }
 
-const variableName = (doc: string) => z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {message: 'is not the name of an environment variable'}).describe(doc);
+const variableName = (doc: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {message: 'is not the name of an environment variable'})
+    .describe(doc);
 const names = (doc: string) => z.array(variableName('a variable name')).describe(doc);
 const relativePath = (doc: string) =>
-  z.string().min(1).refine((text) => !text.startsWith('/') && !text.split('/').includes('..'), {message: 'must be a path inside the repository, without a leading slash and without ".."'}).describe(doc);
+  z
+    .string()
+    .min(1)
+    .refine((text) => !text.startsWith('/') && !text.split('/').includes('..'), {
+      message: 'must be a path inside the repository, without a leading slash and without ".."',
+    })
+    .describe(doc);
 
 const frontend = z.strictObject({
   platform: z.literal('vercel').default('vercel').describe('Where the frontend runs.'),
   project: z.string().min(1).describe('Vercel project: its id (prj_…) or its name.'),
-  team: z.string().min(1).optional().describe('Vercel team: its id (team_…) or slug. Needed unless the project is personal.'),
+  team: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Vercel team: its id (team_…) or slug. Needed unless the project is personal.'),
   path: relativePath('Folder that is deployed, from the root of the repository.').default('.'),
-  'root-directory': relativePath('Root Directory set on the Vercel project; the upload then starts at `path`.').optional(),
-  prebuilt: z.boolean().default(false).describe('Upload `.vercel/output` made by `vercel build --prod` instead of the sources.'),
+  'root-directory': relativePath(
+    'Root Directory set on the Vercel project; the upload then starts at `path`.',
+  ).optional(),
+  prebuilt: z
+    .boolean()
+    .default(false)
+    .describe('Upload `.vercel/output` made by `vercel build --prod` instead of the sources.'),
   url: webUrl('Address that users open.'),
-  hosts: z.array(z.string().min(1)).optional().describe('Production hosts to move and to read back. Default: the verified production domains of the project.'),
+  hosts: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('Production hosts to move and to read back. Default: the verified production domains of the project.'),
   'required-variables': names('Variables that must exist for production before a release starts.').default([]),
   'api-url': webUrl('Vercel API address; only for proxies and rehearsals.').default('https://api.vercel.com'),
   'deploy-timeout': duration('Longest wait for a deployment to end.').default(1_200_000),
@@ -47,14 +90,28 @@ const frontend = z.strictObject({
 const backend = z.strictObject({
   platform: z.literal('railway').default('railway').describe('Where the backend runs.'),
   project: z.string().min(1).optional().describe('Railway project id. Not needed with a project token.'),
-  environment: z.string().min(1).optional().describe('Railway environment id or name. Not needed with a project token.'),
+  environment: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Railway environment id or name. Not needed with a project token.'),
   service: z.string().min(1).describe('Railway service: its id, its name, or its dashboard address.'),
-  source: z.enum(['commit', 'image', 'upload']).default('commit').describe('What is deployed: the commit of the connected repository, an image, or an upload of `path`.'),
-  image: z.string().min(1).optional().describe('Image reference for `source: image`; `{commit}` is replaced by the SHA.'),
+  source: z
+    .enum(['commit', 'image', 'upload'])
+    .default('commit')
+    .describe('What is deployed: the commit of the connected repository, an image, or an upload of `path`.'),
+  image: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Image reference for `source: image`; `{commit}` is replaced by the SHA.'),
   path: relativePath('Folder for `source: upload`.').default('.'),
   url: webUrl('Public address of the service.'),
   'required-variables': names('Variables that must exist before a release starts.').default([]),
-  'auto-deploy': z.enum(['refuse', 'warn', 'allow']).default('warn').describe('What to do when Railway would deploy each push by itself, outside the gate.'),
+  'auto-deploy': z
+    .enum(['refuse', 'warn', 'allow'])
+    .default('warn')
+    .describe('What to do when Railway would deploy each push by itself, outside the gate.'),
   'api-url': webUrl('Railway API address; only for proxies and rehearsals.').default('https://backboard.railway.com'),
   'deploy-timeout': duration('Longest wait for a deployment to end.').default(1_200_000),
 });
@@ -62,26 +119,40 @@ const backend = z.strictObject({
 const database = z.strictObject({
   'url-env': variableName('Environment variable that holds the database address.').default('DATABASE_URL'),
   migrations: relativePath('Folder with the migrations.').optional(),
-  'expected-tables': z.array(z.string().min(1)).default([]).describe('Tables, as schema.name, without which a backup is refused.'),
+  'expected-tables': z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Tables, as schema.name, without which a backup is refused.'),
 });
 
-const jsonRule = z.strictObject({
-  path: z.string().min(1).describe('JSONPath (RFC 9535), such as $.status.'),
-  equals: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional(),
-  matches: z.string().optional().describe('Regular expression the value must match.'),
-  exists: z.boolean().optional(),
-  'less-than': z.number().optional(),
-  'more-than': z.number().optional(),
-}).describe('One rule about the JSON answer.');
+const jsonRule = z
+  .strictObject({
+    path: z.string().min(1).describe('JSONPath (RFC 9535), such as $.status.'),
+    equals: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional(),
+    matches: z.string().optional().describe('Regular expression the value must match.'),
+    exists: z.boolean().optional(),
+    'less-than': z.number().optional(),
+    'more-than': z.number().optional(),
+  })
+  .describe('One rule about the JSON answer.');
 
 const expectation = z.strictObject({
-  status: z.union([z.int().min(100).max(599), z.array(z.int().min(100).max(599)).min(1)]).optional().describe('Allowed status codes. Default: 200 to 299.'),
+  status: z
+    .union([z.int().min(100).max(599), z.array(z.int().min(100).max(599)).min(1)])
+    .optional()
+    .describe('Allowed status codes. Default: 200 to 299.'),
   text: z.string().min(1).optional().describe('Text the body must contain.'),
   'not-text': z.string().min(1).optional().describe('Text the body must not contain.'),
   json: z.array(jsonRule).optional(),
-  headers: z.record(z.string(), z.string()).optional().describe('Headers that must be there; a value between slashes is a regular expression.'),
+  headers: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Headers that must be there; a value between slashes is a regular expression.'),
   redirect: z.string().optional().describe('Address the answer must redirect to.'),
-  commit: z.strictObject({header: z.string().optional(), json: z.string().optional()}).optional().describe('Where the answer tells the commit it was built from; it must be this release\'s.'),
+  commit: z
+    .strictObject({header: z.string().optional(), json: z.string().optional()})
+    .optional()
+    .describe("Where the answer tells the commit it was built from; it must be this release's."),
 });
 
 const authentication = z.strictObject({
@@ -101,24 +172,48 @@ const request = {
 } as const;
 
 const check = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9 ._-]{0,60}$/i, {message: 'must be letters, digits, spaces, dots, dashes, at most 61 characters'}).describe('Unique name, shown in verdicts and alerts.'),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9 ._-]{0,60}$/i, {
+      message: 'must be letters, digits, spaces, dots, dashes, at most 61 characters',
+    })
+    .describe('Unique name, shown in verdicts and alerts.'),
   kind: z.enum(['http', 'tls', 'dns', 'tcp', 'websocket', 'postgres', 'cors', 'tenant', 'sequence']).default('http'),
   target: z.enum(['frontend', 'backend', 'database']).default('backend'),
   ...request,
   host: z.string().optional().describe('Host, for kinds tls, dns and tcp.'),
   port: z.int().min(1).max(65_535).optional(),
   origin: z.string().optional().describe('Origin that must be allowed, for kind cors.'),
-  'foreign-auth': authentication.optional().describe('Token of another organisation, for kind tenant: it must be refused.'),
+  'foreign-auth': authentication
+    .optional()
+    .describe('Token of another organisation, for kind tenant: it must be refused.'),
   'min-days': z.number().min(0).optional().describe('Days a certificate must still be valid, for kind tls.'),
   query: z.string().optional().describe('SQL that returns one row, for kind postgres.'),
   'url-env': variableName('Environment variable with the database address, for kind postgres.').optional(),
   'migration-head': z.string().optional().describe('Expected newest migration, for kind postgres.'),
-  steps: z.array(z.strictObject({name: z.string().optional(), ...request, save: z.record(z.string(), z.string()).optional().describe('Name to JSONPath: values for later steps, used as {name}.')})).optional(),
+  steps: z
+    .array(
+      z.strictObject({
+        name: z.string().optional(),
+        ...request,
+        save: z
+          .record(z.string(), z.string())
+          .optional()
+          .describe('Name to JSONPath: values for later steps, used as {name}.'),
+      }),
+    )
+    .optional(),
   'max-latency': duration('Slower answers count against the latency objective.').optional(),
   timeout: duration('Longest wait for one answer.').optional(),
-  severity: z.enum(['critical', 'advisory']).default('critical').describe('An advisory check is shown and alerted, but never rolls back.'),
+  severity: z
+    .enum(['critical', 'advisory'])
+    .default('critical')
+    .describe('An advisory check is shown and alerted, but never rolls back.'),
   weight: z.number().positive().optional(),
-  stages: z.array(z.enum(['candidate', 'live', 'monitor'])).optional().describe('Where the check runs. Default: everywhere.'),
+  stages: z
+    .array(z.enum(['candidate', 'live', 'monitor']))
+    .optional()
+    .describe('Where the check runs. Default: everywhere.'),
 });
 
 const gate = z.strictObject({
@@ -135,7 +230,9 @@ const gate = z.strictObject({
   interval: duration('Pace of the rounds.').optional(),
   'control-url': webUrl('An unrelated target; a round in which it fails is void.').optional(),
   'warm-up': duration('Not judged before the first success, at most this long.').optional(),
-  'burst-guard': z.union([share('How likely the next probe of a healthy service may fail right after a failure.'), z.literal('off')]).optional(),
+  'burst-guard': z
+    .union([share('How likely the next probe of a healthy service may fail right after a failure.'), z.literal('off')])
+    .optional(),
   'on-timeout': z.enum(['inconclusive', 'pass', 'fail']).optional(),
   'traffic-metrics': z.enum(['auto', 'off']).optional(),
   rule: z.enum(['evidence', 'consecutive', 'failure-limit', 'window']).optional(),
@@ -144,7 +241,10 @@ const gate = z.strictObject({
 const storage = z.strictObject({
   type: z.enum(['s3', 'local', 'rclone']).default('s3'),
   bucket: z.string().min(1).optional(),
-  prefix: z.string().regex(/^[a-z0-9/_-]*$/i, {message: 'may hold letters, digits, dashes, underscores and slashes'}).default('switchback'),
+  prefix: z
+    .string()
+    .regex(/^[a-z0-9/_-]*$/i, {message: 'may hold letters, digits, dashes, underscores and slashes'})
+    .default('switchback'),
   endpoint: webUrl('Address of an S3-compatible store. Default: AWS.').optional(),
   region: z.string().default('us-east-1'),
   'path-style': z.boolean().default(false).describe('Bucket in the path instead of the host name.'),
@@ -181,9 +281,15 @@ const objectives = z.strictObject({
 });
 
 const release = z.strictObject({
-  'promote-order': z.enum(['backend-first', 'frontend-first']).default('backend-first').describe('Backend first suits additive interface changes; it is the safe default.'),
+  'promote-order': z
+    .enum(['backend-first', 'frontend-first'])
+    .default('backend-first')
+    .describe('Backend first suits additive interface changes; it is the safe default.'),
   'backup-before': z.boolean().default(true),
-  'allow-missing-anchor': z.array(z.enum(['frontend', 'backend'])).default([]).describe('Components that may have no way back, such as on the very first release.'),
+  'allow-missing-anchor': z
+    .array(z.enum(['frontend', 'backend']))
+    .default([])
+    .describe('Components that may have no way back, such as on the very first release.'),
 });
 
 const ledger = z.strictObject({
@@ -192,20 +298,30 @@ const ledger = z.strictObject({
   environment: z.string().min(1).default('production'),
 });
 
-export const configSchema = z.strictObject({
-  version: z.literal(1).describe('Version of this file\'s format.'),
-  product: z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, {message: 'must be lower-case letters, digits and dashes, at most 41 characters'}).describe('Name of the product; part of backup keys.'),
-  environment: z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/).default('production'),
-  frontend: frontend.optional(),
-  backend: backend.optional(),
-  database: database.optional(),
-  checks: z.array(check).default([]),
-  gate: gate.default({}),
-  backup: backup.optional(),
-  release: release.prefault({}),
-  ledger: ledger.prefault({}),
-  objectives: objectives.prefault({}),
-}).describe('Switchback: the product, its checks, its backups and its objectives.');
+export const configSchema = z
+  .strictObject({
+    version: z.literal(1).describe("Version of this file's format."),
+    product: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,40}$/, {
+        message: 'must be lower-case letters, digits and dashes, at most 41 characters',
+      })
+      .describe('Name of the product; part of backup keys.'),
+    environment: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,40}$/)
+      .default('production'),
+    frontend: frontend.optional(),
+    backend: backend.optional(),
+    database: database.optional(),
+    checks: z.array(check).default([]),
+    gate: gate.default({}),
+    backup: backup.optional(),
+    release: release.prefault({}),
+    ledger: ledger.prefault({}),
+    objectives: objectives.prefault({}),
+  })
+  .describe('Switchback: the product, its checks, its backups and its objectives.');
 
 export type Config = z.output<typeof configSchema>;
 export type ConfigText = z.input<typeof configSchema>;
@@ -215,5 +331,8 @@ export type BackupConfig = NonNullable<Config['backup']>;
 
 /** The JSON Schema that editors use; generated into `action-docs/switchback.schema.json`. */
 export function configJsonSchema(): Record<string, unknown> {
-  return {...z.toJSONSchema(configSchema, {io: 'input', target: 'draft-7', unrepresentable: 'any'}), title: 'switchback.yml'} as Record<string, unknown>;
+  return {
+    ...z.toJSONSchema(configSchema, {io: 'input', target: 'draft-7', unrepresentable: 'any'}),
+    title: 'switchback.yml',
+  } as Record<string, unknown>;
 }

@@ -1,6 +1,8 @@
 /** The candidate most like `word`, when it is near enough to be meant: at most a third of its letters differ. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates.map((candidate) => ({candidate, cost: editDistance(word.toLowerCase(), candidate.toLowerCase())})).sort((a, b) => a.cost - b.cost);
+  const ranked = candidates
+    .map((candidate) => ({candidate, cost: editDistance(word.toLowerCase(), candidate.toLowerCase())}))
+    .sort((a, b) => a.cost - b.cost);
   const best = ranked[0];
   return best && best.cost <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
 }
@@ -13,7 +15,8 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const change = a[i - 1] === b[j - 1] ? 0 : 1;
       let cost = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, rows[i - 1]![j - 1]! + change);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, rows[i - 2]![j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, rows[i - 2]![j - 2]! + 1);
       rows[i]![j] = cost;
     }
   }

@@ -23,7 +23,9 @@ export const systemClock: Clock = {
 };
 
 /** A clock for tests: `sleep` returns at once, moves `now` and notes the wait in `slept`. */
-export function fakeClock(startMs = Date.UTC(2026, 0, 1)): Clock & {readonly slept: number[]; advance(ms: number): void} {
+export function fakeClock(
+  startMs = Date.UTC(2026, 0, 1),
+): Clock & {readonly slept: number[]; advance(ms: number): void} {
   let nowMs = startMs;
   const slept: number[] = [];
   return {

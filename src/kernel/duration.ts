@@ -21,6 +21,7 @@ export function formatDuration(ms: number): string {
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
   const totalS = Math.round(ms / 1_000);
   if (totalS < 3_600) return `${Math.floor(totalS / 60)} min ${String(totalS % 60).padStart(2, '0')} s`;
-  if (totalS < 86_400) return `${Math.floor(totalS / 3_600)} h ${String(Math.floor((totalS % 3_600) / 60)).padStart(2, '0')} min`;
+  if (totalS < 86_400)
+    return `${Math.floor(totalS / 3_600)} h ${String(Math.floor((totalS % 3_600) / 60)).padStart(2, '0')} min`;
   return `${Math.floor(totalS / 86_400)} d ${Math.floor((totalS % 86_400) / 3_600)} h`;
 }

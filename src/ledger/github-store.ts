@@ -1,9 +1,21 @@
 import {Failure} from '../kernel/errors.js';
-import {type EventKind, formatEvent, makePayload, parseEvent, parsePayload, type RecordPayload, type ReleaseEvent, type ReleaseRecord} from './record.js';
+import {
+  type EventKind,
+  formatEvent,
+  makePayload,
+  parseEvent,
+  parsePayload,
+  type RecordPayload,
+  type ReleaseEvent,
+  type ReleaseRecord,
+} from './record.js';
 import type {LedgerStore, Pin} from './store.js';
 
 /** One call to GitHub's REST API; owner and repository are filled in by whoever provides it. */
-export type LedgerRequest = (route: string, parameters?: Record<string, unknown>) => Promise<{status: number; data: any}>;
+export type LedgerRequest = (
+  route: string,
+  parameters?: Record<string, unknown>,
+) => Promise<{status: number; data: any}>;
 
 const releaseTask = 'switchback-release';
 const pinTask = 'switchback-pin';
@@ -41,10 +53,16 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
       auto_merge: false,
       required_contexts: [],
     });
-    if (answer.status !== 201) throw new Failure('LEDGER', `GitHub answered ${answer.status} and created no record`, {remedy: 'Release a commit that is on the default branch.'});
+    if (answer.status !== 201)
+      throw new Failure('LEDGER', `GitHub answered ${answer.status} and created no record`, {
+        remedy: 'Release a commit that is on the default branch.',
+      });
     return answer.data as {id: number; created_at: string};
   };
-  const list = (task: string, page: number, perPage: number, extra: object = {}) => request('GET /repos/{owner}/{repo}/deployments', {task, environment, per_page: perPage, page, ...extra}).then(({data}) => data as Deployment[]);
+  const list = (task: string, page: number, perPage: number, extra: object = {}) =>
+    request('GET /repos/{owner}/{repo}/deployments', {task, environment, per_page: perPage, page, ...extra}).then(
+      ({data}) => data as Deployment[],
+    );
 
   return {
     async open(release) {
@@ -55,13 +73,20 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
       const payload = makePayload(release);
       const made = await create(release.commit, releaseTask, payload, release.release);
       await appendEvent(request, String(made.id), 'opened', {release: release.release});
-      return recordOf(made, payload, [{atMs: Date.parse(made.created_at), kind: 'opened', facts: {release: release.release}}]);
+      return recordOf(made, payload, [
+        {atMs: Date.parse(made.created_at), kind: 'opened', facts: {release: release.release}},
+      ]);
     },
     append: (recordId, kind, facts = {}) => appendEvent(request, recordId, kind, facts),
     async read(recordId) {
-      const {data} = await request('GET /repos/{owner}/{repo}/deployments/{deployment_id}', {deployment_id: Number(recordId)});
+      const {data} = await request('GET /repos/{owner}/{repo}/deployments/{deployment_id}', {
+        deployment_id: Number(recordId),
+      });
       const payload = data.task === releaseTask ? parsePayload(data.payload) : undefined;
-      if (!payload) throw new Failure('LEDGER_NOT_FOUND', `Deployment ${recordId} is not a release of Switchback`, {remedy: 'Pass the `ledger-id` output of `preflight`.'});
+      if (!payload)
+        throw new Failure('LEDGER_NOT_FOUND', `Deployment ${recordId} is not a release of Switchback`, {
+          remedy: 'Pass the `ledger-id` output of `preflight`.',
+        });
       return recordOf(data, payload, await readEvents(request, data.id));
     },
     async *list(limit) {
@@ -81,15 +106,32 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
       return undefined;
     },
     async pin(pin) {
-      const payload = {schema: 'switchback-pin/1', who: pin.who.slice(0, 80), why: pin.why.slice(0, 300), untilMs: pin.untilMs, ...(pin.release && {release: pin.release})};
+      const payload = {
+        schema: 'switchback-pin/1',
+        who: pin.who.slice(0, 80),
+        why: pin.why.slice(0, 300),
+        untilMs: pin.untilMs,
+        ...(pin.release && {release: pin.release}),
+      };
       const made = await create(pin.ref, pinTask, payload, `pinned by ${pin.who}: ${pin.why}`);
-      await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {deployment_id: made.id, state: 'in_progress', description: `until ${new Date(pin.untilMs).toISOString()}`, auto_inactive: false});
+      await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+        deployment_id: made.id,
+        state: 'in_progress',
+        description: `until ${new Date(pin.untilMs).toISOString()}`,
+        auto_inactive: false,
+      });
       const {ref: _, ...kept} = pin;
       return {...kept, id: String(made.id), createdAtMs: Date.parse(made.created_at)};
     },
     async unpin(who, nowMs) {
       const pins = await readPins(request, await list(pinTask, 1, 100), nowMs);
-      for (const pin of pins) await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {deployment_id: Number(pin.id), state: 'inactive', description: `released by ${who}`.slice(0, 140), auto_inactive: false});
+      for (const pin of pins)
+        await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+          deployment_id: Number(pin.id),
+          state: 'inactive',
+          description: `released by ${who}`.slice(0, 140),
+          auto_inactive: false,
+        });
       return pins;
     },
   };
@@ -101,14 +143,28 @@ interface Deployment {
   readonly payload: unknown;
 }
 
-async function appendEvent(request: LedgerRequest, recordId: string, kind: EventKind, facts: Readonly<Record<string, string>>): Promise<void> {
-  await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {deployment_id: Number(recordId), state: states[kind], description: formatEvent(kind, facts), auto_inactive: false});
+async function appendEvent(
+  request: LedgerRequest,
+  recordId: string,
+  kind: EventKind,
+  facts: Readonly<Record<string, string>>,
+): Promise<void> {
+  await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+    deployment_id: Number(recordId),
+    state: states[kind],
+    description: formatEvent(kind, facts),
+    auto_inactive: false,
+  });
 }
 
 async function readEvents(request: LedgerRequest, deploymentId: number): Promise<ReleaseEvent[]> {
   const statuses: Array<{description: string; created_at: string}> = [];
   for (let page = 1; ; page++) {
-    const {data} = await request('GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {deployment_id: deploymentId, per_page: 100, page});
+    const {data} = await request('GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+      deployment_id: deploymentId,
+      per_page: 100,
+      page,
+    });
     statuses.push(...data);
     if (data.length < 100) break;
   }
@@ -128,9 +184,21 @@ function safePayload(payload: unknown): RecordPayload | undefined {
   }
 }
 
-function recordOf(deployment: {id: number; created_at: string}, payload: RecordPayload, events: readonly ReleaseEvent[]): ReleaseRecord {
+function recordOf(
+  deployment: {id: number; created_at: string},
+  payload: RecordPayload,
+  events: readonly ReleaseEvent[],
+): ReleaseRecord {
   const {release, commit, runUrl, anchors} = payload;
-  return {id: String(deployment.id), release, commit, createdAtMs: Date.parse(deployment.created_at), ...(runUrl && {runUrl}), anchors, events};
+  return {
+    id: String(deployment.id),
+    release,
+    commit,
+    createdAtMs: Date.parse(deployment.created_at),
+    ...(runUrl && {runUrl}),
+    anchors,
+    events,
+  };
 }
 
 async function readPins(request: LedgerRequest, deployments: readonly Deployment[], nowMs: number): Promise<Pin[]> {
@@ -138,7 +206,10 @@ async function readPins(request: LedgerRequest, deployments: readonly Deployment
   for (const deployment of deployments) {
     const pin = pinOf(deployment);
     if (!pin || pin.untilMs <= nowMs) continue;
-    const {data} = await request('GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {deployment_id: deployment.id, per_page: 1});
+    const {data} = await request('GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+      deployment_id: deployment.id,
+      per_page: 1,
+    });
     if (data[0]?.state !== 'inactive') pins.push(pin);
   }
   return pins;
@@ -147,5 +218,12 @@ async function readPins(request: LedgerRequest, deployments: readonly Deployment
 function pinOf({id, created_at: createdAt, payload}: Deployment): Pin | undefined {
   const value = (typeof payload === 'string' ? JSON.parse(payload) : payload) as Record<string, unknown> | null;
   if (value?.['schema'] !== 'switchback-pin/1' || typeof value['untilMs'] !== 'number') return undefined;
-  return {id: String(id), who: String(value['who']), why: String(value['why']), untilMs: value['untilMs'], createdAtMs: Date.parse(createdAt), ...(typeof value['release'] === 'string' && {release: value['release']})};
+  return {
+    id: String(id),
+    who: String(value['who']),
+    why: String(value['why']),
+    untilMs: value['untilMs'],
+    createdAtMs: Date.parse(createdAt),
+    ...(typeof value['release'] === 'string' && {release: value['release']}),
+  };
 }

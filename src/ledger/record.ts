@@ -11,7 +11,9 @@ export interface StoredAnchor {
   readonly hosts: readonly string[];
   readonly createdAtMs: number;
   readonly readAtMs: number;
-  readonly restorable: {readonly by: 'rollback' | 'rebuild'} | {readonly by: 'none'; readonly why: string; readonly remedy: string};
+  readonly restorable:
+    | {readonly by: 'rollback' | 'rebuild'}
+    | {readonly by: 'none'; readonly why: string; readonly remedy: string};
 }
 
 export interface StoredAnchors {
@@ -19,7 +21,20 @@ export interface StoredAnchors {
   readonly backend?: StoredAnchor;
 }
 
-export const eventKinds = ['opened', 'backed-up', 'staged', 'deployed', 'gated', 'intent', 'promoted', 'good', 'failed', 'rolled-back', 'cancelled', 'note'] as const;
+export const eventKinds = [
+  'opened',
+  'backed-up',
+  'staged',
+  'deployed',
+  'gated',
+  'intent',
+  'promoted',
+  'good',
+  'failed',
+  'rolled-back',
+  'cancelled',
+  'note',
+] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 /** One later fact about a release. Facts are identifiers and short words, such as `frontend: dpl_a1`. */
@@ -63,8 +78,12 @@ export function makePayload(release: Pick<ReleaseRecord, 'release' | 'commit' | 
  */
 export function parsePayload(value: unknown): RecordPayload | undefined {
   const payload = typeof value === 'string' ? parseJson(value) : value;
-  if (!isObject(payload) || typeof payload['schema'] !== 'string' || !payload['schema'].startsWith('switchback/')) return undefined;
-  const refuse = (what: string) => new Failure('LEDGER_FORMAT', `A ledger record ${what}`, {remedy: 'Use the version of Switchback that wrote it, or a newer one.'});
+  if (!isObject(payload) || typeof payload['schema'] !== 'string' || !payload['schema'].startsWith('switchback/'))
+    return undefined;
+  const refuse = (what: string) =>
+    new Failure('LEDGER_FORMAT', `A ledger record ${what}`, {
+      remedy: 'Use the version of Switchback that wrote it, or a newer one.',
+    });
   if (payload['schema'] !== 'switchback/1') throw refuse(`has the unknown schema ${payload['schema'].slice(0, 40)}`);
   const {release, commit, anchors} = payload;
   if (typeof release !== 'string' || !/^[\w.-]{1,80}$/.test(release)) throw refuse('has no valid release id');
@@ -73,7 +92,8 @@ export function parsePayload(value: unknown): RecordPayload | undefined {
     schema: 'switchback/1',
     release,
     commit,
-    ...(typeof payload['runUrl'] === 'string' && /^https?:\/\//.test(payload['runUrl']) && {runUrl: payload['runUrl'].slice(0, 300)}),
+    ...(typeof payload['runUrl'] === 'string' &&
+      /^https?:\/\//.test(payload['runUrl']) && {runUrl: payload['runUrl'].slice(0, 300)}),
     anchors: parseAnchors(anchors, refuse),
   };
 }
@@ -84,7 +104,12 @@ function parseAnchors(value: unknown, refuse: (what: string) => Failure): Stored
   for (const component of ['frontend', 'backend'] as const) {
     if (value[component] === undefined || value[component] === null) continue;
     const anchor = value[component];
-    if (!isObject(anchor) || typeof anchor['deploymentId'] !== 'string' || !/^[\w.:-]{1,100}$/.test(anchor['deploymentId'])) throw refuse(`has an unreadable ${component} anchor`);
+    if (
+      !isObject(anchor) ||
+      typeof anchor['deploymentId'] !== 'string' ||
+      !/^[\w.:-]{1,100}$/.test(anchor['deploymentId'])
+    )
+      throw refuse(`has an unreadable ${component} anchor`);
     parsed[component] = readAnchor(component, anchor);
   }
   return parsed;
@@ -93,7 +118,11 @@ function parseAnchors(value: unknown, refuse: (what: string) => Failure): Stored
 function readAnchor(component: 'frontend' | 'backend', anchor: Record<string, unknown>): StoredAnchor {
   const text = (key: string) => (typeof anchor[key] === 'string' ? {[key]: (anchor[key] as string).slice(0, 300)} : {});
   const time = (key: string) => (typeof anchor[key] === 'number' ? (anchor[key] as number) : 0);
-  const restorable = isObject(anchor['restorable']) && (anchor['restorable']['by'] === 'rebuild' || anchor['restorable']['by'] === 'rollback') ? {by: anchor['restorable']['by']} as const : {by: 'none', why: 'the record says so', remedy: 'Choose another release to go back to'} as const;
+  const restorable =
+    isObject(anchor['restorable']) &&
+    (anchor['restorable']['by'] === 'rebuild' || anchor['restorable']['by'] === 'rollback')
+      ? ({by: anchor['restorable']['by']} as const)
+      : ({by: 'none', why: 'the record says so', remedy: 'Choose another release to go back to'} as const);
   return {
     component,
     platform: component === 'frontend' ? 'vercel' : 'railway',
@@ -101,7 +130,9 @@ function readAnchor(component: 'frontend' | 'backend', anchor: Record<string, un
     ...text('commit'),
     ...text('image'),
     ...text('url'),
-    hosts: Array.isArray(anchor['hosts']) ? anchor['hosts'].filter((host): host is string => typeof host === 'string').slice(0, 100) : [],
+    hosts: Array.isArray(anchor['hosts'])
+      ? anchor['hosts'].filter((host): host is string => typeof host === 'string').slice(0, 100)
+      : [],
     createdAtMs: time('createdAtMs'),
     readAtMs: time('readAtMs'),
     restorable,
@@ -125,7 +156,9 @@ function parseJson(text: string): unknown {
  * are percent-encoded, so that the line splits again.
  */
 export function formatEvent(kind: string, facts: Readonly<Record<string, string>>, limit = 140): string {
-  const words = Object.entries(facts).map(([key, value]) => `${key}=${value.replace(/[%\s="]/g, (character) => encodeURIComponent(character))}`);
+  const words = Object.entries(facts).map(
+    ([key, value]) => `${key}=${value.replace(/[%\s="]/g, (character) => encodeURIComponent(character))}`,
+  );
   const line = [kind, ...words].join(' ');
   return line.length <= limit ? line : line.slice(0, limit).replace(/%[0-9A-F]?$/, '');
 }

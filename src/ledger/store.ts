@@ -16,7 +16,12 @@ export interface Pin {
  */
 export interface LedgerStore {
   /** Adds a release. A second call for the same release id returns the record that is there. */
-  open(release: {readonly release: string; readonly commit: string; readonly runUrl?: string; readonly anchors: StoredAnchors}): Promise<ReleaseRecord>;
+  open(release: {
+    readonly release: string;
+    readonly commit: string;
+    readonly runUrl?: string;
+    readonly anchors: StoredAnchors;
+  }): Promise<ReleaseRecord>;
   append(recordId: string, kind: EventKind, facts?: Readonly<Record<string, string>>): Promise<void>;
   /** @throws Failure LEDGER_NOT_FOUND */
   read(recordId: string): Promise<ReleaseRecord>;

@@ -18,7 +18,9 @@ export type StandInName = (typeof standInNames)[number];
 
 export const defaultScenarios = ['good', 'bad-after-promotion', 'backup'];
 
-export const helpText = (names: ReadonlyArray<readonly [name: string, about: string]>) => `Rehearses Switchback on this machine: the real workflow files and bundles against local stand-ins and a real PostgreSQL.
+export const helpText = (
+  names: ReadonlyArray<readonly [name: string, about: string]>,
+) => `Rehearses Switchback on this machine: the real workflow files and bundles against local stand-ins and a real PostgreSQL.
 
 Usage: npm run rehearse [-- options]
 
@@ -46,31 +48,67 @@ export function readArguments(argv: readonly string[], known: readonly string[])
   try {
     values = parseArgs({
       args: [...argv],
-      options: {scenario: {type: 'string', multiple: true}, list: {type: 'boolean'}, help: {type: 'boolean', short: 'h'}, json: {type: 'boolean'}, keep: {type: 'boolean'}, seed: {type: 'string'}, engine: {type: 'string'}, fault: {type: 'string', multiple: true}},
+      options: {
+        scenario: {type: 'string', multiple: true},
+        list: {type: 'boolean'},
+        help: {type: 'boolean', short: 'h'},
+        json: {type: 'boolean'},
+        keep: {type: 'boolean'},
+        seed: {type: 'string'},
+        engine: {type: 'string'},
+        fault: {type: 'string', multiple: true},
+      },
     }).values;
   } catch (error) {
     problems.push({where: 'command line', what: (error as Error).message.split('. ')[0]!, remedy: 'See --help'});
   }
-  const asked = ((values['scenario'] as string[] | undefined) ?? defaultScenarios).flatMap((text) => text.split(',')).map((name) => name.trim()).filter(Boolean);
+  const asked = ((values['scenario'] as string[] | undefined) ?? defaultScenarios)
+    .flatMap((text) => text.split(','))
+    .map((name) => name.trim())
+    .filter(Boolean);
   const scenarios = asked.includes('all') ? [...known] : asked;
-  for (const name of scenarios) if (!known.includes(name)) problems.push({where: '--scenario', what: `"${name}" is not a scenario`, remedy: `Choose from ${known.join(', ')}`});
+  for (const name of scenarios)
+    if (!known.includes(name))
+      problems.push({
+        where: '--scenario',
+        what: `"${name}" is not a scenario`,
+        remedy: `Choose from ${known.join(', ')}`,
+      });
   const seed = values['seed'] === undefined ? Math.floor(Date.now() / 86_400_000) : Number(values['seed']);
-  if (!Number.isSafeInteger(seed)) problems.push({where: '--seed', what: 'is not a whole number', remedy: 'Write digits only'});
+  if (!Number.isSafeInteger(seed))
+    problems.push({where: '--seed', what: 'is not a whole number', remedy: 'Write digits only'});
   const engine = (values['engine'] as string | undefined) ?? 'embedded';
-  if (engine !== 'embedded' && engine !== 'act') problems.push({where: '--engine', what: `"${engine}" is not an engine`, remedy: 'Choose embedded or act'});
+  if (engine !== 'embedded' && engine !== 'act')
+    problems.push({where: '--engine', what: `"${engine}" is not an engine`, remedy: 'Choose embedded or act'});
   const faults = ((values['fault'] as string[] | undefined) ?? []).flatMap((text) => {
     const fault = parseFault(text);
-    if (!fault) problems.push({where: '--fault', what: `"${text}" is not a fault`, remedy: 'Write it like vercel:POST /v10/projects/*/promote/*=503x2'});
+    if (!fault)
+      problems.push({
+        where: '--fault',
+        what: `"${text}" is not a fault`,
+        remedy: 'Write it like vercel:POST /v10/projects/*/promote/*=503x2',
+      });
     return fault ? [fault] : [];
   });
   if (problems.length) throw refusal('USAGE', 'The command line was', problems);
-  return {scenarios, list: values['list'] === true, help: values['help'] === true, json: values['json'] === true, keep: values['keep'] === true, seed, engine: engine as 'embedded' | 'act', faults};
+  return {
+    scenarios,
+    list: values['list'] === true,
+    help: values['help'] === true,
+    json: values['json'] === true,
+    keep: values['keep'] === true,
+    seed,
+    engine: engine as 'embedded' | 'act',
+    faults,
+  };
 }
 
 function parseFault(text: string): {standIn: StandInName; fault: Fault} | undefined {
   const match = /^(vercel|railway|github|s3):(.+)=([a-z0-9:-]+?)(?:x(\d+))?$/.exec(text);
   const kind = match && parseFaultKind(match[3]!);
-  return match && kind ? {standIn: match[1] as StandInName, fault: {route: match[2]!, fault: kind, times: Number(match[4] ?? 1)}} : undefined;
+  return match && kind
+    ? {standIn: match[1] as StandInName, fault: {route: match[2]!, fault: kind, times: Number(match[4] ?? 1)}}
+    : undefined;
 }
 
 function parseFaultKind(text: string): FaultKind | undefined {
@@ -78,5 +116,10 @@ function parseFaultKind(text: string): FaultKind | undefined {
   if (/^delay:\d+$/.test(text)) return {kind: 'delay', ms: Number(text.slice(6))};
   if (!/^[45]\d\d$/.test(text)) return undefined;
   const status = Number(text);
-  return {kind: 'status', status, ...(status === 429 && {headers: {'retry-after': '1'}}), body: status === 502 ? '<html>Bad gateway</html>' : ''};
+  return {
+    kind: 'status',
+    status,
+    ...(status === 429 && {headers: {'retry-after': '1'}}),
+    body: status === 502 ? '<html>Bad gateway</html>' : '',
+  };
 }

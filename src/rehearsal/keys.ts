@@ -7,6 +7,11 @@ export interface RehearsalKeys {
 }
 
 export async function makeKeys(): Promise<RehearsalKeys> {
-  const pair = await generateKey({type: 'ecc', curve: 'curve25519Legacy', userIDs: [{name: 'Rehearsal', email: 'rehearsal@switchback.invalid'}], format: 'armored'});
+  const pair = await generateKey({
+    type: 'ecc',
+    curve: 'curve25519Legacy',
+    userIDs: [{name: 'Rehearsal', email: 'rehearsal@switchback.invalid'}],
+    format: 'armored',
+  });
   return {publicKey: pair.publicKey, privateKey: pair.privateKey};
 }

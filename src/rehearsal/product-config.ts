@@ -21,12 +21,35 @@ export function productConfig(at: ProductAddresses): string {
   return stringify({
     version: 1,
     product: 'shop',
-    frontend: {project: at.vercelProject, team: at.vercelTeam, path: 'frontend', url: at.frontend, 'api-url': at.vercelApi, 'deploy-timeout': '30s'},
-    backend: {service: at.railwayService, url: at.backend, 'api-url': at.railwayApi, 'required-variables': ['DATABASE_URL'], 'deploy-timeout': '30s'},
+    frontend: {
+      project: at.vercelProject,
+      team: at.vercelTeam,
+      path: 'frontend',
+      url: at.frontend,
+      'api-url': at.vercelApi,
+      'deploy-timeout': '30s',
+    },
+    backend: {
+      service: at.railwayService,
+      url: at.backend,
+      'api-url': at.railwayApi,
+      'required-variables': ['DATABASE_URL'],
+      'deploy-timeout': '30s',
+    },
     database: {'expected-tables': ['public.items', 'public.orders']},
     gate: {interval: '20ms', 'min-duration': '1s', 'max-duration': '12s', 'warm-up': '3s'},
     checks: productChecks,
-    backup: {storage: {type: 's3', bucket: at.bucket, prefix: 'backups', endpoint: at.s3, region: 'us-east-1', 'path-style': true}, recipients: ['keys/backup.asc']},
+    backup: {
+      storage: {
+        type: 's3',
+        bucket: at.bucket,
+        prefix: 'backups',
+        endpoint: at.s3,
+        region: 'us-east-1',
+        'path-style': true,
+      },
+      recipients: ['keys/backup.asc'],
+    },
     objectives: {rto: '5m', rpo: '24h'},
   });
 }
@@ -34,6 +57,11 @@ export function productConfig(at: ProductAddresses): string {
 const productChecks = [
   {name: 'home page', target: 'frontend', path: '/', expect: {text: 'id="shop"'}},
   {name: 'page script', target: 'frontend', path: '/app.js', expect: {text: 'loadItems'}},
-  {name: 'health', target: 'backend', path: '/api/health', expect: {json: [{path: '$.status', equals: 'ok'}], commit: {json: '$.commit'}}},
+  {
+    name: 'health',
+    target: 'backend',
+    path: '/api/health',
+    expect: {json: [{path: '$.status', equals: 'ok'}], commit: {json: '$.commit'}},
+  },
   {name: 'items', target: 'backend', path: '/api/items', expect: {json: [{path: '$.items', exists: true}]}},
 ];

@@ -11,9 +11,20 @@ export interface Story {
 }
 
 type Style = Parameters<typeof styleText>[0];
-const looks: Record<string, readonly [mark: string, style: Style]> = {begin: ['▶', 'cyan'], ok: ['✔', 'green'], bad: ['✖', 'red'], note: ['●', 'yellow'], detail: ['·', 'dim']};
+const looks: Record<string, readonly [mark: string, style: Style]> = {
+  begin: ['▶', 'cyan'],
+  ok: ['✔', 'green'],
+  bad: ['✖', 'red'],
+  note: ['●', 'yellow'],
+  detail: ['·', 'dim'],
+};
 
-export function openStory(options: {readonly json: boolean; readonly write: (line: string) => void; readonly now?: () => number; readonly color?: boolean}): Story {
+export function openStory(options: {
+  readonly json: boolean;
+  readonly write: (line: string) => void;
+  readonly now?: () => number;
+  readonly color?: boolean;
+}): Story {
   const now = options.now ?? Date.now;
   let startMs = now();
   if (options.json) {
@@ -41,13 +52,21 @@ export function openStory(options: {readonly json: boolean; readonly write: (lin
     result: (facts, lines) => {
       for (const [ok, text] of lines) options.write(`          ${paint(ok ? 'green' : 'red', ok ? '✔' : '✖')} ${text}`);
       const ok = facts['ok'] === true;
-      options.write(paint(ok ? ['green', 'bold'] : ['red', 'bold'], `  ${facts['scenario']}: ${ok ? 'as expected' : 'NOT as expected'} (${facts['outcome']}) in ${formatDuration(now() - startMs)}`));
+      options.write(
+        paint(
+          ok ? ['green', 'bold'] : ['red', 'bold'],
+          `  ${facts['scenario']}: ${ok ? 'as expected' : 'NOT as expected'} (${facts['outcome']}) in ${formatDuration(now() - startMs)}`,
+        ),
+      );
     },
   };
 }
 
 /** Which release served users over time, as one strip: each column a slice of time, a letter a version, `✖` when any answer was bad. */
-export function strip(visits: ReadonlyArray<{readonly atMs: number; readonly version: string; readonly ok: boolean}>, width = 72): string {
+export function strip(
+  visits: ReadonlyArray<{readonly atMs: number; readonly version: string; readonly ok: boolean}>,
+  width = 72,
+): string {
   if (visits.length === 0) return '(no requests)';
   const first = visits[0]!.atMs;
   const spanMs = Math.max(1, visits[visits.length - 1]!.atMs - first);
@@ -60,9 +79,21 @@ export function strip(visits: ReadonlyArray<{readonly atMs: number; readonly ver
   let last = '';
   const blocks = columns.map((column) => {
     last = column.version || last;
-    return column.bad ? '✖' : (shades[last] ??= '░▒▓█'[Object.keys(shades).length % 4]!);
+    return column.bad ? '✖' : shadeOf(last);
   });
   return blocks.join('');
 }
 
-const shades: Record<string, string> = {};
+const shades = new Map<string, string>();
+
+/** Each version gets its own shade, in the order of appearance. */
+function shadeOf(version: string): string {
+  const shade = shades.get(version) ?? '░▓▒█'[shades.size % 4]!;
+  shades.set(version, shade);
+  return shade;
+}
+
+/** What the shades of `strip` stand for. */
+export function legend(): string {
+  return [...shades].map(([version, shade]) => `${shade} ${version || 'unknown'}`).join('   ');
+}

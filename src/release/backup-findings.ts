@@ -1,7 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import type {Config} from '../config/schema.js';
-import {Failure, messageOf} from '../kernel/errors.js';
 import {formatBytes} from '../kernel/bytes.js';
+import {Failure, messageOf} from '../kernel/errors.js';
 import type {Finding} from '../platforms/platform.js';
 import {chooseDumpClient, findClientTools} from '../postgres/client-tools.js';
 import {secretsOf} from '../postgres/connection.js';
@@ -22,9 +22,23 @@ interface Context {
 export async function backupFindings(config: Config, access: BackupAccess, context: Context): Promise<Finding[]> {
   if (!config.backup) {
     const wanted = config.database !== undefined && config.release['backup-before'];
-    return [{area: 'backup', check: 'configuration', state: wanted ? 'problem' : 'warning', found: 'no backup is configured', remedy: wanted ? 'Describe `backup` in the configuration file, or set `release.backup-before: false`' : 'Describe `backup` in the configuration file'}];
+    return [
+      {
+        area: 'backup',
+        check: 'configuration',
+        state: wanted ? 'problem' : 'warning',
+        found: 'no backup is configured',
+        remedy: wanted
+          ? 'Describe `backup` in the configuration file, or set `release.backup-before: false`'
+          : 'Describe `backup` in the configuration file',
+      },
+    ];
   }
-  const rows = await Promise.all([storeFinding(config, access), keyFindings(config, context.root), context.database && config.database ? databaseFindings(config, access, context) : []]);
+  const rows = await Promise.all([
+    storeFinding(config, access),
+    keyFindings(config, context.root),
+    context.database && config.database ? databaseFindings(config, access, context) : [],
+  ]);
   return rows.flat();
 }
 
@@ -39,38 +53,103 @@ async function storeFinding(config: Config, access: BackupAccess): Promise<Findi
     const size = (await store.head(key))?.bytes;
     stage = 'deleted';
     await store.delete(key);
-    if (size !== 16) return [{area: 'backup', check, state: 'problem', found: `the probe object came back with ${size ?? 'no'} bytes instead of 16`, remedy: 'Use another store: this one does not keep what it is given'}];
+    if (size !== 16)
+      return [
+        {
+          area: 'backup',
+          check,
+          state: 'problem',
+          found: `the probe object came back with ${size ?? 'no'} bytes instead of 16`,
+          remedy: 'Use another store: this one does not keep what it is given',
+        },
+      ];
     return [{area: 'backup', check, state: 'ok', found: store.location}];
   } catch (error) {
     // A writer that may not delete is the safer set-up: only retention needs the right.
     const onlyDelete = stage === 'deleted' && error instanceof Failure && error.code === 'STORE_DENIED';
-    return [{area: 'backup', check, state: onlyDelete ? 'warning' : 'problem', found: `the probe object could not be ${stage}: ${messageOf(error)}${onlyDelete ? `; ${key} is left there` : ''}`, remedy: error instanceof Failure ? error.remedy : 'Check bucket, endpoint and keys'}];
+    return [
+      {
+        area: 'backup',
+        check,
+        state: onlyDelete ? 'warning' : 'problem',
+        found: `the probe object could not be ${stage}: ${messageOf(error)}${onlyDelete ? `; ${key} is left there` : ''}`,
+        remedy: error instanceof Failure ? error.remedy : 'Check bucket, endpoint and keys',
+      },
+    ];
   }
 }
 
 async function keyFindings(config: Config, root: string): Promise<Finding[]> {
-  const row = (state: Finding['state'], found: string, remedy?: string): Finding => ({area: 'backup', check: 'public keys', state, found, ...(remedy && {remedy})});
+  const row = (state: Finding['state'], found: string, remedy?: string): Finding => ({
+    area: 'backup',
+    check: 'public keys',
+    state,
+    found,
+    ...(remedy && {remedy}),
+  });
   try {
     const {described, warnings} = await readRecipients(config.backup!.recipients, root, {nowMs: Date.now()});
-    const names = described.map((recipient) => `${recipient.fingerprint.slice(-16)} ${recipient.expires ? `until ${recipient.expires.slice(0, 10)}` : 'without end'}`).join(', ');
-    return [row('ok', names), ...warnings.map((warning) => row('warning', warning, 'Renew or add a key before it matters'))];
+    const names = described
+      .map(
+        (recipient) =>
+          `${recipient.fingerprint.slice(-16)} ${recipient.expires ? `until ${recipient.expires.slice(0, 10)}` : 'without end'}`,
+      )
+      .join(', ');
+    return [
+      row('ok', names),
+      ...warnings.map((warning) => row('warning', warning, 'Renew or add a key before it matters')),
+    ];
   } catch (error) {
-    return [row('problem', messageOf(error).replace(/\s+/g, ' '), error instanceof Failure ? error.remedy : 'Export the public key again')];
+    return [
+      row(
+        'problem',
+        messageOf(error).replace(/\s+/g, ' '),
+        error instanceof Failure ? error.remedy : 'Export the public key again',
+      ),
+    ];
   }
 }
 
 async function databaseFindings(config: Config, access: BackupAccess, context: Context): Promise<Finding[]> {
-  const row = (check: string, state: Finding['state'], found: string, remedy?: string): Finding => ({area: 'database', check, state, found, ...(remedy && {remedy})});
+  const row = (check: string, state: Finding['state'], found: string, remedy?: string): Finding => ({
+    area: 'database',
+    check,
+    state,
+    found,
+    ...(remedy && {remedy}),
+  });
   try {
     const connection = databaseConnection(config, access, context.env);
-    if (!connection) return [row('connection', 'problem', 'no address was given', 'Pass `database-url`, such as `database-url: ${{ secrets.DATABASE_URL }}`')];
+    if (!connection)
+      return [
+        row(
+          'connection',
+          'problem',
+          'no address was given',
+          'Pass `database-url`, such as `database-url: ${{ secrets.DATABASE_URL }}`',
+        ),
+      ];
     secretsOf(connection).forEach((secret) => context.mask(secret));
-    await using session = await openSession(connection, {signal: AbortSignal.any([context.signal, AbortSignal.timeout(30_000)]), statementTimeoutMs: 15_000});
+    await using session = await openSession(connection, {
+      signal: AbortSignal.any([context.signal, AbortSignal.timeout(30_000)]),
+      statementTimeoutMs: 15_000,
+    });
     const facts = await readServerFacts(session);
-    const found = row('connection', 'ok', `PostgreSQL ${facts.version}, ${formatBytes(facts.databaseBytes)}${facts.inRecovery ? ', a standby' : ''}`);
+    const found = row(
+      'connection',
+      'ok',
+      `PostgreSQL ${facts.version}, ${formatBytes(facts.databaseBytes)}${facts.inRecovery ? ', a standby' : ''}`,
+    );
     return [found, await clientFinding(facts.major, context)];
   } catch (error) {
-    return [row('connection', 'problem', messageOf(error), error instanceof Failure ? error.remedy : 'Check the address and that it is reachable from the runner')];
+    return [
+      row(
+        'connection',
+        'problem',
+        messageOf(error),
+        error instanceof Failure ? error.remedy : 'Check the address and that it is reachable from the runner',
+      ),
+    ];
   }
 }
 
@@ -80,6 +159,12 @@ async function clientFinding(serverMajor: number, context: Context): Promise<Fin
     const client = chooseDumpClient(await findClientTools(context.env), serverMajor);
     return {area: 'database', check, state: 'ok', found: `${client.version} at ${client.folder}`};
   } catch (error) {
-    return {area: 'database', check, state: 'problem', found: messageOf(error), remedy: error instanceof Failure ? error.remedy : 'Install the PostgreSQL client'};
+    return {
+      area: 'database',
+      check,
+      state: 'problem',
+      found: messageOf(error),
+      remedy: error instanceof Failure ? error.remedy : 'Install the PostgreSQL client',
+    };
   }
 }

@@ -1,6 +1,6 @@
+import type {Config} from '../config/schema.js';
 import {type Problem, refusal} from '../kernel/errors.js';
 import type {Component, Platform} from '../platforms/platform.js';
-import type {Config} from '../config/schema.js';
 import type {RailwayExtras} from '../platforms/railway/railway.js';
 import type {VercelExtras} from '../platforms/vercel/vercel.js';
 
@@ -15,11 +15,21 @@ export interface Platforms {
   readonly backend?: Platform & RailwayExtras;
 }
 
+export interface ConnectionDeps {
+  /** Told of every secret value that is read from a platform, before anything is logged. */
+  readonly mask?: (value: string) => void;
+}
+
 /**
  * Opens the adapters of the components that are described and wanted; adapters are loaded only when used.
  * @throws refusal INPUT naming every token that is missing.
  */
-export async function openPlatforms(config: Config, tokens: PlatformTokens, wanted: readonly Component[]): Promise<Platforms> {
+export async function openPlatforms(
+  config: Config,
+  tokens: PlatformTokens,
+  wanted: readonly Component[],
+  deps: ConnectionDeps = {},
+): Promise<Platforms> {
   const problems: Problem[] = [];
   const use = (component: Component) => wanted.includes(component) && config[component] !== undefined;
   if (use('frontend') && !tokens['vercel-token']) problems.push(missing('vercel-token', 'Vercel'));
@@ -27,12 +37,16 @@ export async function openPlatforms(config: Config, tokens: PlatformTokens, want
   if (problems.length) throw refusal('INPUT', 'The inputs were', problems);
   return {
     ...(use('frontend') && {frontend: await openFrontend(config, tokens)}),
-    ...(use('backend') && {backend: await openBackend(config, tokens)}),
+    ...(use('backend') && {backend: await openBackend(config, tokens, deps)}),
   };
 }
 
 function missing(name: string, platform: string): Problem {
-  return {where: `input \`${name}\``, what: `is missing, and the product uses ${platform}`, remedy: `Pass it in \`with:\`, such as \`${name}: \${{ secrets.${name.replace(/-/g, '_').toUpperCase()} }}\``};
+  return {
+    where: `input \`${name}\``,
+    what: `is missing, and the product uses ${platform}`,
+    remedy: `Pass it in \`with:\`, such as \`${name}: \${{ secrets.${name.replace(/-/g, '_').toUpperCase()} }}\``,
+  };
 }
 
 async function openFrontend(config: Config, tokens: PlatformTokens): Promise<Platform & VercelExtras> {
@@ -50,18 +64,25 @@ async function openFrontend(config: Config, tokens: PlatformTokens): Promise<Pla
   });
 }
 
-async function openBackend(config: Config, tokens: PlatformTokens): Promise<Platform & RailwayExtras> {
+async function openBackend(
+  config: Config,
+  tokens: PlatformTokens,
+  deps: ConnectionDeps,
+): Promise<Platform & RailwayExtras> {
   const {openRailway} = await import('../platforms/railway/railway.js');
   const backend = config.backend!;
-  return openRailway({
-    token: tokens['railway-token']!,
-    service: backend.service,
-    apiUrl: backend['api-url'],
-    source: backend.source,
-    publicUrl: backend.url,
-    allowAutoDeploy: backend['auto-deploy'] !== 'refuse',
-    ...(backend.project && {project: backend.project}),
-    ...(backend.environment && {environment: backend.environment}),
-    ...(backend.image && {image: backend.image}),
-  });
+  return openRailway(
+    {
+      token: tokens['railway-token']!,
+      service: backend.service,
+      apiUrl: backend['api-url'],
+      source: backend.source,
+      publicUrl: backend.url,
+      allowAutoDeploy: backend['auto-deploy'] !== 'refuse',
+      ...(backend.project && {project: backend.project}),
+      ...(backend.environment && {environment: backend.environment}),
+      ...(backend.image && {image: backend.image}),
+    },
+    deps,
+  );
 }

@@ -1,5 +1,5 @@
 import type {Config} from '../config/schema.js';
-import {Failure} from '../kernel/errors.js';
+import {Failure, isAbort, messageOf} from '../kernel/errors.js';
 import {backoff, retry} from '../kernel/retry.js';
 import {openGitHubStore} from '../ledger/github-store.js';
 import type {EventKind, ReleaseRecord} from '../ledger/record.js';
@@ -13,7 +13,11 @@ export interface LedgerAccess {
   readonly store: LedgerStore;
   open(release: {readonly release: string; readonly commit: string; readonly anchors: Anchors}): Promise<ReleaseRecord>;
   /** Without a record id (an action used alone) nothing is noted. */
-  append(recordId: string | undefined, kind: EventKind, facts?: Readonly<Record<string, string | undefined>>): Promise<void>;
+  append(
+    recordId: string | undefined,
+    kind: EventKind,
+    facts?: Readonly<Record<string, string | undefined>>,
+  ): Promise<void>;
   /** The pin that holds, as one sentence. */
   activePin(): Promise<string | undefined>;
 }
@@ -22,15 +26,31 @@ export interface LedgerAccess {
  * Opens the ledger that the configuration names.
  * @throws on first use, Failure LEDGER_TOKEN when it is GitHub's and no token was given.
  */
-export async function openLedger(config: Config, inputs: {readonly 'github-token'?: string | undefined}, runner: Pick<Run, 'env' | 'signal'>): Promise<LedgerAccess> {
+export async function openLedger(
+  config: Config,
+  inputs: {readonly 'github-token'?: string | undefined},
+  runner: Pick<Run, 'env' | 'signal' | 'annotate'>,
+): Promise<LedgerAccess> {
   const store = await openStore(config, inputs, runner);
   return {
     store,
     open: (release) => store.open({...release, ...(runUrl(runner.env) && {runUrl: runUrl(runner.env)!})}),
     append: async (recordId, kind, facts = {}) => {
       if (!recordId) return;
-      const given = Object.fromEntries(Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined));
-      await store.append(recordId, kind, given);
+      const given = Object.fromEntries(
+        Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined),
+      );
+      try {
+        await store.append(recordId, kind, given);
+      } catch (error) {
+        // An intent must be on record before its change. A fact that is already true must not undo a good release.
+        if (kind === 'intent' || isAbort(error)) throw error;
+        runner.annotate({
+          level: 'warning',
+          title: 'Ledger',
+          message: `The event "${kind}" could not be noted: ${messageOf(error)}`,
+        });
+      }
     },
     activePin: async () => {
       const pin = await store.activePin(Date.now());
@@ -43,16 +63,41 @@ export function pinSentence(pin: Pin): string {
   return `pinned by ${pin.who} until ${new Date(pin.untilMs).toISOString().slice(0, 16).replace('T', ' ')} UTC: ${pin.why}`;
 }
 
-async function openStore(config: Config, inputs: {readonly 'github-token'?: string | undefined}, {env, signal}: Pick<Run, 'env' | 'signal'>): Promise<LedgerStore> {
+async function openStore(
+  config: Config,
+  inputs: {readonly 'github-token'?: string | undefined},
+  {env, signal}: Pick<Run, 'env' | 'signal'>,
+): Promise<LedgerStore> {
   const token = inputs['github-token'];
   const access = token ? await openGitHub(token, env) : undefined;
   return openGitHubStore(
     async (route, parameters) => {
-      if (!access) throw new Failure('LEDGER_TOKEN', 'The release ledger is GitHub\'s, and no `github-token` was given', {remedy: 'Leave the input at its default, or pass `github-token: ${{ github.token }}`.'});
-      return retry({delaysMs: backoff(4, 500, 4_000), signal, maxRetryAfterMs: 60_000}, () => access.request(route, parameters));
+      if (!access)
+        throw new Failure('LEDGER_TOKEN', "The release ledger is GitHub's, and no `github-token` was given", {
+          remedy: 'Leave the input at its default, or pass `github-token: ${{ github.token }}`.',
+        });
+      return retry({delaysMs: backoff(4, 500, 4_000), signal, maxRetryAfterMs: 60_000}, () =>
+        access.request(route, parameters).catch((error: unknown) => {
+          throw repeatable(route, error);
+        }),
+      );
     },
     {environment: config.ledger.environment},
   );
+}
+
+/** An event that is noted twice says nothing wrong, so its POST may be repeated after a lost answer; a record's may not. */
+function repeatable(route: string, error: unknown): unknown {
+  if (!(error instanceof Failure) || error.retryable || !route.endsWith('/statuses')) return error;
+  const status = Number(error.details['status']);
+  return status === 0 || status >= 500
+    ? new Failure(error.code, error.message, {
+        remedy: error.remedy,
+        retryable: true,
+        cause: error.cause,
+        details: error.details,
+      })
+    : error;
 }
 
 function runUrl(env: Readonly<Record<string, string | undefined>>): string | undefined {

@@ -27,22 +27,45 @@ export interface RollbackOptions {
  * Brings all components to their targets at the same time. One platform being down does not stop the other: each
  * result stands for itself, and what failed is named with its remedy.
  */
-export async function rollBack(platforms: Partial<Record<Component, Platform>>, targets: readonly RollbackTarget[], options: RollbackOptions): Promise<ComponentResult[]> {
+export async function rollBack(
+  platforms: Partial<Record<Component, Platform>>,
+  targets: readonly RollbackTarget[],
+  options: RollbackOptions,
+): Promise<ComponentResult[]> {
   return Promise.all(targets.map((target) => rollBackOne(platforms[target.component], target, options)));
 }
 
-async function rollBackOne(platform: Platform | undefined, {component, anchor, abandoned}: RollbackTarget, options: RollbackOptions): Promise<ComponentResult> {
+async function rollBackOne(
+  platform: Platform | undefined,
+  {component, anchor, abandoned}: RollbackTarget,
+  options: RollbackOptions,
+): Promise<ComponentResult> {
   const say = (line: string) => options.progress(`${component}: ${line}`);
-  if (!platform) return {component, state: 'failed', failure: new Failure('NOT_CONFIGURED', `The configuration describes no ${component}`, {remedy: `Add \`${component}\` to the configuration file.`})};
+  if (!platform)
+    return {
+      component,
+      state: 'failed',
+      failure: new Failure('NOT_CONFIGURED', `The configuration describes no ${component}`, {
+        remedy: `Add \`${component}\` to the configuration file.`,
+      }),
+    };
   try {
     say(`going back to ${anchor.deploymentId}${anchor.commit ? ` (commit ${anchor.commit.slice(0, 7)})` : ''}`);
     const rollback = await platform.rollback(anchor, {...options, abandoned, progress: say});
-    say(`${rollback.outcome === 'already' ? 'was there already, verified' : `${options.dryRun ? 'would be restored' : 'restored and read back'} as ${rollback.live.deploymentId}`} in ${formatDuration(rollback.durationMs)}`);
+    say(
+      `${rollback.outcome === 'already' ? 'was there already, verified' : `${options.dryRun ? 'would be restored' : 'restored and read back'} as ${rollback.live.deploymentId}`} in ${formatDuration(rollback.durationMs)}`,
+    );
     if (rollback.by === 'rebuild') say('the platform no longer kept the image, so the commit was built again');
     rollback.warnings.forEach((warning) => say(`note: ${warning}`));
     return {component, state: rollback.outcome, rollback};
   } catch (error) {
-    const failure = error instanceof Failure ? error : new Failure('ROLLBACK', messageOf(error), {remedy: `Open ${platform.name} and bring ${anchor.deploymentId} back by hand.`, cause: error});
+    const failure =
+      error instanceof Failure
+        ? error
+        : new Failure('ROLLBACK', messageOf(error), {
+            remedy: `Open ${platform.name} and bring ${anchor.deploymentId} back by hand.`,
+            cause: error,
+          });
     say(`FAILED: ${failure.message}`);
     return {component, state: 'failed', failure};
   }

@@ -22,13 +22,26 @@ interface DocumentedInput {
 
 /** The manifest that GitHub reads. */
 export function renderActionYml(spec: DocumentedAction): string {
-  const inputs = Object.fromEntries(Object.entries(spec.inputs).map(([name, input]) => {
-    const preset = input.expression ?? input.default;
-    return [name, {description: describe(input), required: input.required, ...(preset === undefined ? {} : {default: preset})}];
-  }));
+  const inputs = Object.fromEntries(
+    Object.entries(spec.inputs).map(([name, input]) => {
+      const preset = input.expression ?? input.default;
+      return [
+        name,
+        {description: describe(input), required: input.required, ...(preset === undefined ? {} : {default: preset})},
+      ];
+    }),
+  );
   const outputs = Object.fromEntries(Object.entries(spec.outputs).map(([name, description]) => [name, {description}]));
   const runs = {using: 'node24', main: 'dist/index.js', ...(spec.post ? {post: 'dist/index.js'} : {})};
-  const manifest = {name: `Switchback ${spec.name}`, description: spec.description, author: 'Switchback', branding: {icon: spec.icon, color: 'blue'}, inputs, outputs, runs};
+  const manifest = {
+    name: `Switchback ${spec.name}`,
+    description: spec.description,
+    author: 'Switchback',
+    branding: {icon: spec.icon, color: 'blue'},
+    inputs,
+    outputs,
+    runs,
+  };
   return `# Generated from spec.ts by \`npm run docs\`; do not edit.\n${stringify(manifest, {lineWidth: 0})}`;
 }
 

@@ -21,7 +21,10 @@ function rows(node: SchemaNode, prefix: string): string[] {
     const key = `${prefix}${name}`;
     const required = node.required?.includes(name) && child.default === undefined;
     const nested = child.items?.properties ? rows(child.items, `${key}[].`) : rows(child, `${key}.`);
-    return [`| \`${key}\` | ${typeText(child)} | ${required ? '**required**' : child.default === undefined || typeof child.default === 'object' ? '' : `\`${String(child.default)}\``} | ${(child.description ?? '').replace(/\|/g, '\\|')} |`, ...nested];
+    return [
+      `| \`${key}\` | ${typeText(child)} | ${required ? '**required**' : child.default === undefined || typeof child.default === 'object' ? '' : `\`${String(child.default)}\``} | ${(child.description ?? '').replace(/\|/g, '\\|')} |`,
+      ...nested,
+    ];
   });
 }
 

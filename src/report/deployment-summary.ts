@@ -33,6 +33,14 @@ export function deploymentSummary(deployment: ShownDeployment, commit: string): 
     table(['', ''], rows),
     '',
     ...deployment.warnings.map((warning) => `> ⚠️ ${cell(warning)}\n`),
-    ...(deployment.reason ? [`**${cell(deployment.reason.message, 600)}**`, '', `Next: ${cell(deployment.reason.remedy, 600)}`, '', ...(deployment.reason.logTail.length ? [codeBlock(deployment.reason.logTail.join('\n'))] : [])] : []),
+    ...(deployment.reason
+      ? [
+          `**${cell(deployment.reason.message, 600)}**`,
+          '',
+          `Next: ${cell(deployment.reason.remedy, 600)}`,
+          '',
+          ...(deployment.reason.logTail.length ? [codeBlock(deployment.reason.logTail.join('\n'))] : []),
+        ]
+      : []),
   ].join('\n');
 }

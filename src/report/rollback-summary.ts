@@ -4,7 +4,15 @@ import {cell, code, table} from './text.js';
 export interface ShownRollback {
   readonly dryRun: boolean;
   readonly reason: string;
-  readonly rows: ReadonlyArray<{readonly component: string; readonly from: string; readonly to: string; readonly state: string; readonly now: string; readonly by: string; readonly ms: number | undefined}>;
+  readonly rows: ReadonlyArray<{
+    readonly component: string;
+    readonly from: string;
+    readonly to: string;
+    readonly state: string;
+    readonly now: string;
+    readonly by: string;
+    readonly ms: number | undefined;
+  }>;
   readonly verdict: string | undefined;
   readonly sentence: string | undefined;
   readonly totalMs: number;
@@ -15,18 +23,36 @@ export interface ShownRollback {
 
 export function rollbackSummary(shown: ShownRollback): string {
   const bad = shown.left.length > 0 || (shown.verdict !== undefined && shown.verdict !== 'pass');
-  const title = shown.dryRun ? '🔍 Rollback, dry run: nothing was changed' : bad ? '❌ Rollback is not complete' : '✅ Rolled back, read back and gated again';
+  const title = shown.dryRun
+    ? '🔍 Rollback, dry run: nothing was changed'
+    : bad
+      ? '❌ Rollback is not complete'
+      : '✅ Rolled back, read back and gated again';
   return [
     `## ${title}`,
     '',
     `Reason: ${cell(shown.reason)}`,
     '',
-    table(['component', 'target', 'result', 'serves now', 'how', 'took'], shown.rows.map((row) => [row.component, code(row.to), cell(row.state), code(row.now), cell(row.by), row.ms === undefined ? '' : formatDuration(row.ms)])),
+    table(
+      ['component', 'target', 'result', 'serves now', 'how', 'took'],
+      shown.rows.map((row) => [
+        row.component,
+        code(row.to),
+        cell(row.state),
+        code(row.now),
+        cell(row.by),
+        row.ms === undefined ? '' : formatDuration(row.ms),
+      ]),
+    ),
     '',
-    ...(shown.sentence ? [`**Gate over the restored product: ${cell(shown.verdict ?? '')}.** ${cell(shown.sentence, 600)}`, ''] : []),
+    ...(shown.sentence
+      ? [`**Gate over the restored product: ${cell(shown.verdict ?? '')}.** ${cell(shown.sentence, 600)}`, '']
+      : []),
     `Took ${formatDuration(shown.totalMs)}; the objective is ${formatDuration(shown.rtoMs)}${shown.totalMs > shown.rtoMs ? ', **missed**' : ''}.`,
     '',
     ...(shown.pin ? [`📌 ${cell(shown.pin)}. Release it with the rollback workflow, component \`unpin\`.`, ''] : []),
-    ...(shown.left.length ? ['### Left to do by hand', '', ...shown.left.map((line) => `- ${cell(line, 600)}`), ''] : []),
+    ...(shown.left.length
+      ? ['### Left to do by hand', '', ...shown.left.map((line) => `- ${cell(line, 600)}`), '']
+      : []),
   ].join('\n');
 }

@@ -2,7 +2,27 @@ import {type Problem, refusal} from '../kernel/errors.js';
 import type {ActionSpec, Field, Inputs} from './spec.js';
 
 /** Words so common that masking them would blank out the log and drop outputs; also refused as secrets: too weak. */
-const commonWords = new Set(['true', 'false', 'main', 'master', 'production', 'staging', 'preview', 'secret', 'token', 'password', 'admin', 'test', 'null', 'none', 'undefined', 'switchback', 'postgres', 'railway', 'vercel']);
+const commonWords = new Set([
+  'true',
+  'false',
+  'main',
+  'master',
+  'production',
+  'staging',
+  'preview',
+  'secret',
+  'token',
+  'password',
+  'admin',
+  'test',
+  'null',
+  'none',
+  'undefined',
+  'switchback',
+  'postgres',
+  'railway',
+  'vercel',
+]);
 
 /** The environment name under which the runner passes an input: upper case, spaces to `_`, hyphens kept. */
 export function inputVariable(name: string): string {
@@ -15,7 +35,10 @@ export function inputVariable(name: string): string {
  * @returns the typed values, and every secret among them for masking.
  * @throws refusal INPUT with all problems in one message; a secret's value is never quoted.
  */
-export function parseInputs<S extends ActionSpec>(spec: S, read: (name: string) => string | undefined): {inputs: Inputs<S>; secrets: string[]} {
+export function parseInputs<S extends ActionSpec>(
+  spec: S,
+  read: (name: string) => string | undefined,
+): {inputs: Inputs<S>; secrets: string[]} {
   const problems: Problem[] = [];
   const values: Record<string, unknown> = {};
   const secrets: string[] = [];
@@ -24,7 +47,8 @@ export function parseInputs<S extends ActionSpec>(spec: S, read: (name: string) 
     const raw = given === '' ? (field.default ?? '') : given;
     if (field.secret && given !== '') secrets.push(given);
     if (raw === '') {
-      if (field.required) problems.push({where: `input \`${name}\``, what: 'is missing', remedy: missingRemedy(name, field)});
+      if (field.required)
+        problems.push({where: `input \`${name}\``, what: 'is missing', remedy: missingRemedy(name, field)});
       values[name] = undefined;
       continue;
     }
@@ -35,7 +59,12 @@ export function parseInputs<S extends ActionSpec>(spec: S, read: (name: string) 
     }
     const parsed = field.parse(raw);
     if ('value' in parsed) values[name] = parsed.value;
-    else problems.push({where: `input \`${name}\``, what: field.secret ? parsed.wrong : `${quote(raw)} ${parsed.wrong}`, remedy: parsed.remedy});
+    else
+      problems.push({
+        where: `input \`${name}\``,
+        what: field.secret ? parsed.wrong : `${quote(raw)} ${parsed.wrong}`,
+        remedy: parsed.remedy,
+      });
   }
   if (problems.length) throw Object.assign(refusal('INPUT', `The inputs of ${spec.name} were`, problems), {secrets});
   return {inputs: values as Inputs<S>, secrets};
@@ -48,7 +77,8 @@ function weakness(value: string): string | undefined {
 }
 
 function missingRemedy(name: string, field: Field<unknown>): string {
-  if (field.secret) return `Pass it in \`with:\`, such as \`${name}: \${{ secrets.${name.replace(/-/g, '_').toUpperCase()} }}\``;
+  if (field.secret)
+    return `Pass it in \`with:\`, such as \`${name}: \${{ secrets.${name.replace(/-/g, '_').toUpperCase()} }}\``;
   return field.example ? `Pass it in \`with:\`, such as \`${name}: ${field.example}\`` : `Pass it in \`with:\``;
 }
 

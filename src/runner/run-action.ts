@@ -1,8 +1,8 @@
 import {appendFile} from 'node:fs/promises';
 import * as core from '@actions/core';
-import {Failure, isAbort, messageOf} from '../kernel/errors.js';
 import {formatDuration} from '../kernel/duration.js';
-import {parseInputs, inputVariable} from './inputs.js';
+import {Failure, isAbort, messageOf} from '../kernel/errors.js';
+import {inputVariable, parseInputs} from './inputs.js';
 import {mask} from './mask.js';
 import type {ActionSpec, Inputs} from './spec.js';
 
@@ -112,7 +112,8 @@ function makeRun(signal: AbortSignal, isPost: boolean): Run {
 
 async function publish<S extends ActionSpec>(spec: S, report: Report<S>): Promise<void> {
   for (const [name, value] of Object.entries(report.outputs)) {
-    if (!(name in spec.outputs)) throw new Error(`bug: ${spec.name} set an output \`${name}\` that its spec does not declare`);
+    if (!(name in spec.outputs))
+      throw new Error(`bug: ${spec.name} set an output \`${name}\` that its spec does not declare`);
     if (value !== undefined) core.setOutput(name, String(value));
   }
   if (report.summary) await writeSummary(report.summary);
@@ -123,7 +124,10 @@ async function writeSummary(markdown: string): Promise<void> {
   const file = process.env['GITHUB_STEP_SUMMARY'];
   if (!file) return;
   const limit = 1_000_000;
-  const body = Buffer.byteLength(markdown) > limit ? `${Buffer.from(markdown).subarray(0, limit).toString()}\n\n(cut: the summary was larger than GitHub shows)\n` : markdown;
+  const body =
+    Buffer.byteLength(markdown) > limit
+      ? `${Buffer.from(markdown).subarray(0, limit).toString()}\n\n(cut: the summary was larger than GitHub shows)\n`
+      : markdown;
   try {
     await appendFile(file, `${body}\n`);
   } catch (error) {
@@ -139,7 +143,9 @@ function fail(error: unknown, signal: AbortSignal): void {
   } else if (signal.aborted && isAbort(error)) {
     core.setFailed('Cancelled.\nNext: Start it again when you are ready.\n[CANCELLED]');
   } else {
-    core.setFailed(`Unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nNext: This is a bug in Switchback; please report it with this log.\n[BUG]`);
+    core.setFailed(
+      `Unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nNext: This is a bug in Switchback; please report it with this log.\n[BUG]`,
+    );
   }
   if (signal.aborted) process.exitCode = 130;
 }

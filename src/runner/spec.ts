@@ -1,5 +1,5 @@
-import {parseDuration} from '../kernel/duration.js';
 import {parseBytes} from '../kernel/bytes.js';
+import {parseDuration} from '../kernel/duration.js';
 
 /**
  * The declaration of an action: the only place where its inputs and outputs are written down. `action.yml` and the
@@ -34,7 +34,12 @@ interface Common {
 type Required<C> = C extends {required: true} | {default: string} ? true : false;
 type Out<C, T> = Field<Required<C> extends true ? T : T | undefined>;
 
-function field<C extends Common, T>(kind: string, common: C, parse: Field<T>['parse'], extra: Partial<Field<T>> = {}): Out<C, T> {
+function field<C extends Common, T>(
+  kind: string,
+  common: C,
+  parse: Field<T>['parse'],
+  extra: Partial<Field<T>> = {},
+): Out<C, T> {
   return {
     kind,
     doc: common.doc,
@@ -51,8 +56,12 @@ function field<C extends Common, T>(kind: string, common: C, parse: Field<T>['pa
 export const text = <const C extends Common>(common: C & {readonly pattern?: RegExp; readonly shape?: string}) =>
   field<C, string>('text', common, (value) =>
     common.pattern && !common.pattern.test(value)
-      ? {wrong: `does not look like ${common.shape ?? String(common.pattern)}`, remedy: `Give ${common.shape ?? `text matching ${common.pattern}`}`}
-      : {value});
+      ? {
+          wrong: `does not look like ${common.shape ?? String(common.pattern)}`,
+          remedy: `Give ${common.shape ?? `text matching ${common.pattern}`}`,
+        }
+      : {value},
+  );
 
 /** A value that must never be printed. It is masked before anything else happens and never quoted in a message. */
 export const secret = <const C extends Common>(common: C) =>
@@ -61,8 +70,10 @@ export const secret = <const C extends Common>(common: C) =>
 export const url = <const C extends Common>(common: C) =>
   field<C, string>('url', common, (value) => {
     const parsed = URL.canParse(value) ? new URL(value) : undefined;
-    if (!parsed || !/^https?:$/.test(parsed.protocol)) return {wrong: 'is not an http or https URL', remedy: 'Write it with its scheme, such as https://example.com'};
-    if (parsed.username || parsed.password) return {wrong: 'carries a user name or password', remedy: 'Give credentials in their own secret input'};
+    if (!parsed || !/^https?:$/.test(parsed.protocol))
+      return {wrong: 'is not an http or https URL', remedy: 'Write it with its scheme, such as https://example.com'};
+    if (parsed.username || parsed.password)
+      return {wrong: 'carries a user name or password', remedy: 'Give credentials in their own secret input'};
     return {value: value.replace(/\/+$/, '')};
   });
 
@@ -72,7 +83,8 @@ export const integer = <const C extends Common>(common: C & {readonly min?: numb
     const min = common.min ?? Number.MIN_SAFE_INTEGER;
     const max = common.max ?? Number.MAX_SAFE_INTEGER;
     if (!/^-?\d+$/.test(value)) return {wrong: 'is not a whole number', remedy: 'Write digits only'};
-    if (number < min || number > max) return {wrong: `is outside ${min} to ${max}`, remedy: `Choose a number from ${min} to ${max}`};
+    if (number < min || number > max)
+      return {wrong: `is outside ${min} to ${max}`, remedy: `Choose a number from ${min} to ${max}`};
     return {value: number};
   });
 
@@ -81,15 +93,22 @@ export const percent = <const C extends Common>(common: C) =>
   field<C, number>('percent', common, (value) => {
     const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(value);
     const share = match ? Number(match[1]) / 100 : Number.NaN;
-    return share >= 0 && share <= 1 ? {value: share} : {wrong: 'is not a percentage from 0% to 100%', remedy: 'Write it like 1% or 0.5%'};
+    return share >= 0 && share <= 1
+      ? {value: share}
+      : {wrong: 'is not a percentage from 0% to 100%', remedy: 'Write it like 1% or 0.5%'};
   });
 
 /** `10s`, `2m`, `1h30m`, in milliseconds. */
 export const duration = <const C extends Common>(common: C & {readonly minMs?: number; readonly maxMs?: number}) =>
   field<C, number>('duration', common, (value) => {
     const ms = parseDuration(value);
-    if (ms === undefined) return {wrong: 'is not a duration', remedy: 'Write a number with its unit: 500ms, 10s, 2m, 1h30m, 7d'};
-    if (ms < (common.minMs ?? 0) || ms > (common.maxMs ?? Number.MAX_SAFE_INTEGER)) return {wrong: `is outside ${common.minMs ?? 0} ms to ${common.maxMs ?? 'any'} ms`, remedy: 'Choose a duration inside these limits'};
+    if (ms === undefined)
+      return {wrong: 'is not a duration', remedy: 'Write a number with its unit: 500ms, 10s, 2m, 1h30m, 7d'};
+    if (ms < (common.minMs ?? 0) || ms > (common.maxMs ?? Number.MAX_SAFE_INTEGER))
+      return {
+        wrong: `is outside ${common.minMs ?? 0} ms to ${common.maxMs ?? 'any'} ms`,
+        remedy: 'Choose a duration inside these limits',
+      };
     return {value: ms};
   });
 
@@ -97,31 +116,57 @@ export const duration = <const C extends Common>(common: C & {readonly minMs?: n
 export const bytes = <const C extends Common>(common: C) =>
   field<C, number>('bytes', common, (value) => {
     const size = parseBytes(value);
-    return size === undefined ? {wrong: 'is not a size', remedy: 'Write a number with its unit: 512kB, 16MiB, 1GB'} : {value: size};
+    return size === undefined
+      ? {wrong: 'is not a size', remedy: 'Write a number with its unit: 512kB, 16MiB, 1GB'}
+      : {value: size};
   });
 
 /** `true` or `false` in the spellings YAML 1.2 knows; anything else is refused, never read as false. */
 export const flag = <const C extends Common>(common: C) =>
   field<C, boolean>('flag', common, (value) =>
-    /^(true|True|TRUE)$/.test(value) ? {value: true}
-    : /^(false|False|FALSE)$/.test(value) ? {value: false}
-    : {wrong: 'is neither true nor false', remedy: 'Write true or false'});
+    /^(true|True|TRUE)$/.test(value)
+      ? {value: true}
+      : /^(false|False|FALSE)$/.test(value)
+        ? {value: false}
+        : {wrong: 'is neither true nor false', remedy: 'Write true or false'},
+  );
 
 export const choice = <const C extends Common, const O extends string>(common: C & {readonly options: readonly O[]}) =>
-  field<C, O>('choice', common, (value) =>
-    (common.options as readonly string[]).includes(value)
-      ? {value: value as O}
-      : {wrong: 'is not one of the allowed values', remedy: `Choose one of ${common.options.join(', ')}`}, {options: common.options});
+  field<C, O>(
+    'choice',
+    common,
+    (value) =>
+      (common.options as readonly string[]).includes(value)
+        ? {value: value as O}
+        : {wrong: 'is not one of the allowed values', remedy: `Choose one of ${common.options.join(', ')}`},
+    {options: common.options},
+  );
 
 /** Several words separated by commas or line breaks, in the given order, each once. */
-export const list = <const C extends Common, const O extends string = string>(common: C & {readonly options?: readonly O[]}) =>
-  field<C, readonly O[]>('list', common, (value) => {
-    const items = [...new Set(value.split(/[,\n]/).map((item) => item.trim()).filter(Boolean))];
-    const foreign = common.options ? items.filter((item) => !(common.options as readonly string[]).includes(item)) : [];
-    return foreign.length
-      ? {wrong: `contains ${foreign.join(', ')}`, remedy: `Use only ${common.options!.join(', ')}`}
-      : {value: items as unknown as readonly O[]};
-  }, common.options ? {options: common.options} : {});
+export const list = <const C extends Common, const O extends string = string>(
+  common: C & {readonly options?: readonly O[]},
+) =>
+  field<C, readonly O[]>(
+    'list',
+    common,
+    (value) => {
+      const items = [
+        ...new Set(
+          value
+            .split(/[,\n]/)
+            .map((item) => item.trim())
+            .filter(Boolean),
+        ),
+      ];
+      const foreign = common.options
+        ? items.filter((item) => !(common.options as readonly string[]).includes(item))
+        : [];
+      return foreign.length
+        ? {wrong: `contains ${foreign.join(', ')}`, remedy: `Use only ${common.options!.join(', ')}`}
+        : {value: items as unknown as readonly O[]};
+    },
+    common.options ? {options: common.options} : {},
+  );
 
 /** A JSON document; its shape is checked by whoever reads it. */
 export const json = <const C extends Common>(common: C) =>
@@ -137,7 +182,10 @@ export type Inputs<S extends {readonly inputs: Record<string, Field<unknown>>}> 
   readonly [K in keyof S['inputs']]: S['inputs'][K] extends Field<infer T> ? T : never;
 };
 
-export interface ActionSpec<I extends Record<string, Field<unknown>> = Record<string, Field<unknown>>, O extends Record<string, string> = Record<string, string>> {
+export interface ActionSpec<
+  I extends Record<string, Field<unknown>> = Record<string, Field<unknown>>,
+  O extends Record<string, string> = Record<string, string>,
+> {
   readonly name: string;
   /** One sentence, shown by GitHub beside the name. */
   readonly description: string;
@@ -149,6 +197,8 @@ export interface ActionSpec<I extends Record<string, Field<unknown>> = Record<st
   readonly icon: string;
 }
 
-export function defineAction<const I extends Record<string, Field<any>>, const O extends Record<string, string>>(spec: ActionSpec<I, O>): ActionSpec<I, O> {
+export function defineAction<const I extends Record<string, Field<any>>, const O extends Record<string, string>>(
+  spec: ActionSpec<I, O>,
+): ActionSpec<I, O> {
   return spec;
 }

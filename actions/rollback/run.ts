@@ -1,0 +1,305 @@
+import type {GateResult} from '../../src/gate/run-gate.js';
+import {formatDuration} from '../../src/kernel/duration.js';
+import {Failure, messageOf} from '../../src/kernel/errors.js';
+import {factOf, stateOf} from '../../src/ledger/history.js';
+import type {ReleaseRecord} from '../../src/ledger/record.js';
+import type {Component} from '../../src/platforms/platform.js';
+import {openPlatforms} from '../../src/release/connection.js';
+import {closeIncident, reportIncident} from '../../src/release/incident.js';
+import {type LedgerAccess, openLedger, pinSentence} from '../../src/release/ledger-access.js';
+import {readProduct} from '../../src/release/product.js';
+import {gateProduct, liveUrls} from '../../src/release/product-gate.js';
+import {type ComponentResult, rollBack} from '../../src/release/rollback.js';
+import {planRollback, type RollbackPlan} from '../../src/release/rollback-targets.js';
+import {rollbackSummary} from '../../src/report/rollback-summary.js';
+import {oneLine} from '../../src/report/text.js';
+import {openGitHub} from '../../src/runner/github.js';
+import type {Report, Run} from '../../src/runner/run-action.js';
+import type {Inputs} from '../../src/runner/spec.js';
+import type {spec} from './spec.js';
+
+type RollbackInputs = Inputs<typeof spec>;
+type Product = Awaited<ReturnType<typeof readProduct>>;
+
+/** The cancel that started this step must not stop it: the way back is walked to its end. */
+const ownSignal = () => AbortSignal.timeout(30 * 60_000);
+
+export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<typeof spec>> {
+  const startedMs = Date.now();
+  const {config} = await readProduct(
+    inputs,
+    runner.env['GITHUB_WORKSPACE'] ?? process.cwd(),
+    runner.env['GITHUB_REPOSITORY'],
+  );
+  const ledger = await openLedger(config, inputs, {env: runner.env, signal: ownSignal(), annotate: runner.annotate});
+  if (inputs.component === 'unpin') return unpin(ledger, inputs, runner);
+  const wanted = (inputs.component === 'all' ? (['frontend', 'backend'] as const) : [inputs.component]).filter(
+    (component) => config[component],
+  );
+  const platforms = await openPlatforms(config, inputs, wanted, {mask: runner.mask});
+  const plan = await planRollback(ledger.store, {
+    to: inputs.to,
+    components: wanted,
+    recordId: inputs['ledger-id'],
+    release: inputs.release,
+  });
+  runner.log(`Going back to ${plan.description}.`);
+  if (!inputs['dry-run'])
+    await ledger.append(plan.leaving?.id, 'intent', {
+      do: 'rollback',
+      ...Object.fromEntries(plan.targets.map(({component, anchor}) => [`to-${component}`, anchor.deploymentId])),
+    });
+  const results = await rollBack(platforms, plan.targets, {
+    signal: ownSignal(),
+    progress: (line) => runner.log(oneLine(line)),
+    timeoutMs: inputs.timeout ?? 1_200_000,
+    dryRun: inputs['dry-run'],
+    allowRebuild: inputs['allow-rebuild'],
+    reason: inputs.reason,
+  });
+  const restoreMs = Date.now() - startedMs;
+  if (inputs['dry-run'])
+    return finish({
+      inputs,
+      config,
+      plan,
+      results,
+      startedMs,
+      restoreMs,
+      gate: undefined,
+      pin: undefined,
+      left: leftOver(results, undefined),
+    });
+  const gate = await gateAgain(inputs, config, plan, results, runner);
+  const left = leftOver(results, gate);
+  const pin =
+    inputs.pin && results.some((result) => result.state === 'restored')
+      ? await leavePin(ledger, plan, inputs, runner)
+      : undefined;
+  await note(ledger, plan, results, gate, left);
+  const report = finish({inputs, config, plan, results, startedMs, restoreMs, gate, pin, left});
+  if (inputs.incident) await openIncident(inputs, plan, results, left, report.summary ?? '', runner);
+  return report;
+}
+
+async function unpin(ledger: LedgerAccess, inputs: RollbackInputs, runner: Run): Promise<Report<typeof spec>> {
+  const released = await ledger.store.unpin(runner.env['GITHUB_ACTOR'] ?? 'unknown', Date.now());
+  for (const pin of released) runner.log(`Released: ${oneLine(pinSentence(pin))}`);
+  if (released.length && inputs['github-token']) {
+    const github = await openGitHub(inputs['github-token'], runner.env);
+    for (const pin of released)
+      if (pin.release)
+        await closeIncident(
+          github,
+          pin.release,
+          `The pin was released by @${runner.env['GITHUB_ACTOR'] ?? 'unknown'}: ${oneLine(inputs.reason)}`,
+        );
+  }
+  return {
+    outputs: {outcome: 'unpinned'},
+    summary: `## 📌 ${released.length ? 'Pin released' : 'There was no pin'}\n\nThe next release may promote.\n`,
+  };
+}
+
+/** Gates what is live now. Skipped only when an earlier step already did it for this very state. */
+async function gateAgain(
+  inputs: RollbackInputs,
+  config: Product['config'],
+  plan: RollbackPlan,
+  results: readonly ComponentResult[],
+  runner: Run,
+): Promise<Pick<GateResult, 'verdict' | 'sentence'> | undefined> {
+  if (!inputs.gate) return undefined;
+  const untouched = results.every((result) => result.state === 'already');
+  if (untouched && provenBefore(plan.leaving))
+    return {verdict: 'pass', sentence: 'Gated by the step before; nothing changed since.'};
+  const commit = plan.targets.find(({component}) => component === 'backend')?.anchor.commit;
+  return runner.group('Gate over the restored product', () =>
+    gateProduct(config, {
+      stage: 'live',
+      candidate: {
+        urls: liveUrls(config),
+        ...(commit && {commit}),
+        ...(inputs['vercel-protection-bypass'] && {protectionBypass: inputs['vercel-protection-bypass']}),
+      },
+      signal: ownSignal(),
+      env: runner.env,
+      progress: (line) => runner.log(oneLine(line)),
+    }),
+  );
+}
+
+function provenBefore(record: ReleaseRecord | undefined): boolean {
+  return (
+    record !== undefined && stateOf(record) === 'rolled-back' && factOf(record, 'verdict', ['rolled-back']) === 'pass'
+  );
+}
+
+function leftOver(
+  results: readonly ComponentResult[],
+  gate: Pick<GateResult, 'verdict' | 'sentence'> | undefined,
+): string[] {
+  return [
+    ...results.flatMap((result) =>
+      result.state === 'failed' ? [`${result.component}: ${result.failure.message}. ${result.failure.remedy}`] : [],
+    ),
+    ...(gate && gate.verdict !== 'pass'
+      ? [
+          `The restored product did not pass its gate: ${gate.sentence} Look at it now; maintenance mode or an older release may be needed.`,
+        ]
+      : []),
+  ];
+}
+
+async function leavePin(
+  ledger: LedgerAccess,
+  plan: RollbackPlan,
+  inputs: RollbackInputs,
+  runner: Run,
+): Promise<string | undefined> {
+  try {
+    if (await ledger.activePin()) return await ledger.activePin();
+    const pin = await ledger.store.pin({
+      who: runner.env['GITHUB_ACTOR'] ?? 'switchback',
+      why: inputs.reason,
+      untilMs: Date.now() + inputs['pin-for'],
+      ...(plan.leaving && {release: plan.leaving.release}),
+      ref: plan.leaving?.commit ?? runner.env['GITHUB_SHA'] ?? 'HEAD',
+    });
+    return pinSentence(pin);
+  } catch (error) {
+    // Production is back either way; a missing pin must be seen, not undo it.
+    runner.annotate({
+      level: 'warning',
+      title: 'Pin',
+      message: `The pin could not be left, so the next release may promote: ${messageOf(error)}`,
+    });
+    return undefined;
+  }
+}
+
+async function note(
+  ledger: LedgerAccess,
+  plan: RollbackPlan,
+  results: readonly ComponentResult[],
+  gate: Pick<GateResult, 'verdict'> | undefined,
+  left: readonly string[],
+): Promise<void> {
+  const serving = Object.fromEntries(
+    results.flatMap((result) =>
+      result.state === 'failed' ? [] : [[result.component, result.rollback.live.deploymentId]],
+    ),
+  );
+  const restored = results.some((result) => result.state === 'restored');
+  // What was proved before needs no second entry; a release that never changed anything simply failed.
+  if (!left.length && !restored && plan.leaving && ['rolled-back', 'failed'].includes(stateOf(plan.leaving))) return;
+  const kind = left.length || !restored ? 'failed' : 'rolled-back';
+  await ledger.append(plan.leaving?.id, kind, {...serving, verdict: gate?.verdict});
+}
+
+interface Ending {
+  readonly inputs: RollbackInputs;
+  readonly config: Product['config'];
+  readonly plan: RollbackPlan;
+  readonly results: readonly ComponentResult[];
+  readonly startedMs: number;
+  readonly restoreMs: number;
+  readonly gate: Pick<GateResult, 'verdict' | 'sentence'> | undefined;
+  readonly pin: string | undefined;
+  readonly left: readonly string[];
+}
+
+function finish({inputs, config, plan, results, startedMs, restoreMs, gate, pin, left}: Ending): Report<typeof spec> {
+  const totalMs = Date.now() - startedMs;
+  const stateOn = (component: Component) =>
+    results.find((result) => result.component === component)?.state ?? 'skipped';
+  const servingOn = (component: Component) => {
+    const result = results.find((candidate) => candidate.component === component);
+    return result && result.state !== 'failed' ? result.rollback.live.deploymentId : undefined;
+  };
+  const outcome = left.length
+    ? 'partial'
+    : inputs['dry-run']
+      ? 'dry-run'
+      : results.some((result) => result.state === 'restored')
+        ? 'restored'
+        : 'already';
+  const report: Report<typeof spec> = {
+    outputs: {
+      outcome,
+      frontend: stateOn('frontend'),
+      backend: stateOn('backend'),
+      'frontend-deployment': servingOn('frontend'),
+      'backend-deployment': servingOn('backend'),
+      verdict: gate?.verdict,
+      'restore-ms': restoreMs,
+      'duration-ms': totalMs,
+      left: left.map((line) => oneLine(line)).join(' | '),
+    },
+    summary: rollbackSummary({
+      dryRun: inputs['dry-run'],
+      reason: inputs.reason,
+      rows: plan.targets.map(({component, anchor}) => rowOf(component, anchor.deploymentId, results)),
+      verdict: gate?.verdict,
+      sentence: gate?.sentence,
+      totalMs,
+      rtoMs: config.objectives.rto,
+      left,
+      pin,
+    }),
+  };
+  if (!left.length) return report;
+  return {
+    ...report,
+    failure: new Failure(
+      'ROLLBACK_INCOMPLETE',
+      `The rollback is not complete after ${formatDuration(totalMs)}:\n${left.map((line) => `- ${oneLine(line, 600)}`).join('\n')}`,
+      {remedy: 'Do what each line says, then run the rollback workflow again: what is done is only verified.'},
+    ),
+  };
+}
+
+function rowOf(component: Component, target: string, results: readonly ComponentResult[]) {
+  const result = results.find((candidate) => candidate.component === component);
+  if (!result || result.state === 'failed')
+    return {component, from: '', to: target, state: 'failed', now: 'unknown', by: '', ms: undefined};
+  const {rollback} = result;
+  return {
+    component,
+    from: '',
+    to: target,
+    state: result.state,
+    now: rollback.live.deploymentId,
+    by:
+      rollback.by === 'none'
+        ? 'was there already, verified'
+        : rollback.by === 'rebuild'
+          ? 'built again from the commit'
+          : 'kept artefact',
+    ms: rollback.durationMs,
+  };
+}
+
+async function openIncident(
+  inputs: RollbackInputs,
+  plan: RollbackPlan,
+  results: readonly ComponentResult[],
+  left: readonly string[],
+  summary: string,
+  runner: Run,
+): Promise<void> {
+  const changed = results.some((result) => result.state !== 'already');
+  if (!inputs['github-token'] || (!changed && !left.length)) return;
+  const release = plan.leaving?.release ?? inputs.release ?? 'production';
+  try {
+    const github = await openGitHub(inputs['github-token'], runner.env);
+    const {url, repeated} = await reportIncident(github, {
+      key: release,
+      title: `${left.length ? 'Rollback incomplete' : 'Rolled back'}: ${release}`,
+      body: summary,
+    });
+    runner.log(`${repeated ? 'Incident updated' : 'Incident opened'}: ${url}`);
+  } catch (error) {
+    runner.annotate({level: 'warning', title: 'Incident', message: `No incident could be opened: ${messageOf(error)}`});
+  }
+}
