@@ -1,0 +1,120 @@
+import {mkdir, writeFile} from 'node:fs/promises';
+import {dirname, join, resolve} from 'node:path';
+import {type LoadedConfig, loadConfig} from '../../src/config/load-config.js';
+import {type Config, configSchema} from '../../src/config/schema.js';
+import {type GateResult, type GateRun, type GateSide, gateProblems, runGate} from '../../src/gate/run-gate.js';
+import {Failure, refusal} from '../../src/kernel/errors.js';
+import {bearerInput, failedCheckAnnotations, gateChecks, gateSettings, locate} from '../../src/release/gate-plan.js';
+import {openLedger} from '../../src/release/ledger-access.js';
+import {gateSummary} from '../../src/report/gate-summary.js';
+import {oneLine} from '../../src/report/text.js';
+import type {Report, Run} from '../../src/runner/run-action.js';
+import type {Inputs} from '../../src/runner/spec.js';
+import type {spec} from './spec.js';
+
+type GateInputs = Inputs<typeof spec>;
+
+export async function run(inputs: GateInputs, runner: Run): Promise<Report<typeof spec>> {
+  const file = await loadConfig(inputs.config, {root: rootOf(runner), optional: true});
+  const plan = planOf(inputs, file, runner);
+  const problems = gateProblems(plan);
+  if (problems.length) throw refusal('GATE_PLAN', "The gate's plan was", locate(problems, file, file?.config));
+  const result = await runGate(plan);
+  runner.log(oneLine(result.sentence, 1_500));
+  const evidenceFile = await writeEvidence(inputs, runner, result);
+  for (const annotation of result.verdict === 'fail'
+    ? failedCheckAnnotations(result.record.blamed, result.sentence, file)
+    : [])
+    runner.annotate(annotation);
+  await noteVerdict(inputs, file?.config, runner, result);
+  return {
+    outputs: {
+      verdict: result.verdict,
+      sentence: oneLine(result.sentence, 1_500),
+      'evidence-file': evidenceFile,
+      rounds: result.rounds,
+      evidence: result.evidence,
+      'duration-ms': Math.round(result.durationMs),
+    },
+    summary: gateSummary(result.record, inputs.stage),
+    ...(inputs['fail-on'].includes(result.verdict as 'fail') ? {failure: failureOf(result)} : {}),
+  };
+}
+
+/** The resolved plan: file and inputs joined; an input always wins. */
+function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run): GateRun {
+  const config = file?.config;
+  const urls = {
+    frontend: inputs['frontend-url'] ?? config?.frontend?.url,
+    backend: inputs['backend-url'] ?? config?.backend?.url,
+  };
+  const bypass = inputs['vercel-protection-bypass'];
+  const commit = inputs.commit ?? runner.env['GITHUB_SHA'];
+  const candidate: GateSide = {
+    urls: known(urls),
+    ...(bypass ? {protectionBypass: bypass} : {}),
+    ...(commit ? {commit} : {}),
+    ...(inputs['ready-at'] ? {readyAtMs: Date.parse(inputs['ready-at'])} : {}),
+  };
+  const baseline = inputs['baseline-url'];
+  return {
+    policy: {...gateSettings(config?.gate, inputs), ...(inputs.runners ? {runners: inputs.runners} : {})},
+    checks: gateChecks(config?.checks, inputs, urls),
+    stage: inputs.stage,
+    candidate,
+    ...(baseline ? {baseline: {urls: {frontend: baseline}, ...(bypass ? {protectionBypass: bypass} : {})}} : {}),
+    signal: runner.signal,
+    progress: (line) => runner.log(oneLine(line)),
+    resolveSecret: (name) => (name === bearerInput ? inputs['bearer-token'] : maskedVariable(name, runner)),
+    ...(inputs.place ? {place: inputs.place} : {}),
+  };
+}
+
+function known(urls: Readonly<Record<string, string | undefined>>): GateSide['urls'] {
+  return Object.fromEntries(Object.entries(urls).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** A secret that a check names; hidden from the log even when the workflow took it from somewhere else than `secrets`. */
+function maskedVariable(name: string, runner: Run): string | undefined {
+  const value = runner.env[name];
+  if (value) runner.mask(value);
+  return value;
+}
+
+async function writeEvidence(inputs: GateInputs, runner: Run, result: GateResult): Promise<string> {
+  const folder = runner.env['RUNNER_TEMP'] ?? rootOf(runner);
+  const path = inputs['evidence-file']
+    ? resolve(rootOf(runner), inputs['evidence-file'])
+    : join(folder, `switchback-evidence-${inputs.stage}.json`);
+  await mkdir(dirname(path), {recursive: true});
+  await writeFile(path, `${JSON.stringify(result.record)}\n`);
+  return path;
+}
+
+/** The ledger learns the verdict, so that "last known good" means gated after promotion. */
+async function noteVerdict(
+  inputs: GateInputs,
+  config: Config | undefined,
+  runner: Run,
+  {verdict}: GateResult,
+): Promise<void> {
+  if (!inputs['ledger-id']) return;
+  const ledger = await openLedger(config ?? configSchema.parse({version: 1, product: 'product'}), inputs, runner);
+  await ledger.append(inputs['ledger-id'], 'gated', {stage: inputs.stage, verdict});
+  if (inputs.stage === 'live' && verdict === 'pass') await ledger.append(inputs['ledger-id'], 'good');
+}
+
+function failureOf({verdict, sentence}: GateResult): Failure {
+  const remedy = {
+    fail: 'Read the first failures in the job summary; the release goes back, or is not promoted.',
+    inconclusive:
+      'Look at the evidence in the job summary: give the gate more time (`max-duration`), or decide by hand; `on-timeout` says what an undecided gate reports.',
+    error: 'Make the product reachable from the runner (login wall, network, name resolution) and run the gate again.',
+    pass: 'Nothing.',
+  }[verdict];
+  return new Failure(`GATE_${verdict.toUpperCase()}`, sentence, {remedy});
+}
+
+function rootOf(runner: Run): string {
+  return runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
+}

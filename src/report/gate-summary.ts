@@ -1,0 +1,83 @@
+import type {EvidenceRecord, FailureExample, RecordCheck} from '../gate/record.js';
+import {formatDuration} from '../kernel/duration.js';
+import {cell, code, codeBlock, table} from './text.js';
+
+const signs = {pass: '✅', fail: '❌', inconclusive: '❔', error: '⚠️'} as const;
+
+/** The job summary of one gate: the sentence first, then what it rests on. */
+export function gateSummary(record: EvidenceRecord, stage: string): string {
+  return [
+    `## ${signs[record.reported]} Health gate (${cell(stage)}): ${record.reported}`,
+    '',
+    `**${cell(record.sentence, 1_500)}**`,
+    '',
+    checksTable(record),
+    '',
+    ...record.notes.map((note) => `> ${cell(note)}\n`),
+    ...failures(record.first_failures),
+    `Measured for ${formatDuration(record.seconds * 1000)} in ${record.overall.rounds} rounds; evidence against the release ${record.overall.evidence} of ${record.overall.threshold}.`,
+    '',
+  ].join('\n');
+}
+
+function checksTable(record: EvidenceRecord): string {
+  const rows = record.checks.map((check) => [
+    `${check.severity === 'advisory' ? '(advisory) ' : ''}${cell(check.id, 80)}`,
+    check.kind,
+    check.state,
+    `${check.failures} of ${check.n}`,
+    check.n ? `${share(check.rate.low)} to ${share(check.rate.high)}` : '',
+    latency(check),
+    pairs(check),
+  ]);
+  return table(['check', 'kind', 'state', 'failed', 'plausible rate', 'p50 / p95', 'only new : only old'], rows);
+}
+
+function latency({latency_ms: latency}: RecordCheck): string {
+  if (!latency) return '';
+  const before =
+    latency.baseline_p95 === undefined
+      ? ''
+      : ` (before ${Math.round(latency.baseline_p50 ?? 0)} / ${Math.round(latency.baseline_p95)})`;
+  return `${Math.round(latency.p50)} / ${Math.round(latency.p95)} ms${before}`;
+}
+
+function pairs({pairs}: RecordCheck): string {
+  return pairs ? `${pairs.candidate_only} : ${pairs.baseline_only}` : '';
+}
+
+function failures(examples: readonly FailureExample[]): string[] {
+  if (examples.length === 0) return [];
+  const rows = examples
+    .slice(0, 10)
+    .map((example) => [
+      formatDuration(example.t_ms),
+      cell(example.check, 80),
+      code(example.request ?? ''),
+      cell(example.class),
+      example.status === undefined ? '' : String(example.status),
+      example.latency_ms === undefined ? '' : `${Math.round(example.latency_ms)} ms`,
+      cell(example.detail, 200),
+    ]);
+  const excerpt = examples.find((example) => example.excerpt);
+  return [
+    '### First failures',
+    '',
+    table(['after', 'check', 'request', 'class', 'status', 'took', 'what'], rows),
+    '',
+    ...(excerpt?.excerpt
+      ? [
+          '<details><summary>Start of the first bad answer</summary>',
+          '',
+          codeBlock(excerpt.excerpt, 600),
+          '',
+          '</details>',
+          '',
+        ]
+      : []),
+  ];
+}
+
+function share(value: number): string {
+  return `${Number((value * 100).toPrecision(3))}%`;
+}
