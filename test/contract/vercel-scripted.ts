@@ -117,24 +117,24 @@ export async function startScripted(): Promise<Scripted> {
   }
 
   function readProject(): unknown {
-    const job = scripted.project['lastAliasRequest'] as Record<string, unknown> | null;
-    if (job && job['moving'] === true) {
-      const queue = job['queue'] as string[];
-      if (queue.length > 0) job['jobStatus'] = queue.shift();
-      if (job['jobStatus'] === 'succeeded') finishMove(job);
-      if (queue.length === 0) job['moving'] = false;
+    const job = scripted.project.lastAliasRequest as Record<string, unknown> | null;
+    if (job && job.moving === true) {
+      const queue = job.queue as string[];
+      if (queue.length > 0) job.jobStatus = queue.shift();
+      if (job.jobStatus === 'succeeded') finishMove(job);
+      if (queue.length === 0) job.moving = false;
     }
     return scripted.project;
   }
 
   function finishMove(job: Record<string, unknown>): void {
-    const to = String(job['toDeploymentId']);
+    const to = String(job.toDeploymentId);
     for (const host of scripted.hosts.keys()) if (!scripted.stuckHosts.has(host)) scripted.hosts.set(host, to);
-    scripted.project['targets'] = {production: {id: to}};
+    scripted.project.targets = {production: {id: to}};
   }
 
   function move(type: string, to: string): Answer {
-    const current = (scripted.project['targets'] as {production?: {id: string}}).production?.id;
+    const current = (scripted.project.targets as {production?: {id: string}}).production?.id;
     if (type === 'promote' && current === to)
       return [
         409,
@@ -145,8 +145,8 @@ export async function startScripted(): Promise<Scripted> {
           },
         },
       ];
-    const former = scripted.project['lastAliasRequest'] as {requestedAt: number} | null;
-    scripted.project['lastAliasRequest'] = {
+    const former = scripted.project.lastAliasRequest as {requestedAt: number} | null;
+    scripted.project.lastAliasRequest = {
       type,
       jobStatus: 'pending',
       toDeploymentId: to,
@@ -164,14 +164,14 @@ export async function startScripted(): Promise<Scripted> {
   }
 
   function create(body: Record<string, unknown>): Answer {
-    const wanted = (body['files'] as Array<{sha?: string}>).flatMap(({sha}) => sha ?? []);
+    const wanted = (body.files as Array<{sha?: string}>).flatMap(({sha}) => sha ?? []);
     const missing = [...new Set(wanted)].filter((sha) => !files.has(sha));
     if (missing.length > 0) return [400, {error: {code: 'missing_files', message: 'Missing files', missing}}];
     const id = `dpl_${++scripted.created}`;
     const made = deployment(id, {
       readyState: 'QUEUED',
-      meta: body['meta'],
-      target: body['target'] ?? null,
+      meta: body.meta,
+      target: body.target ?? null,
       queue: [...scripted.states],
     });
     scripted.deployments.set(id, made);
@@ -181,7 +181,7 @@ export async function startScripted(): Promise<Scripted> {
   function read(id: string): Answer {
     const found = scripted.deployments.get(id);
     if (!found) return notFound;
-    const queue = found['queue'] as Scripted['states'] | undefined;
+    const queue = found.queue as Scripted['states'] | undefined;
     const next = queue && (queue.length > 1 ? queue.shift() : queue[0]);
     if (next !== undefined) Object.assign(found, typeof next === 'string' ? {readyState: next} : next);
     return [200, shown(found)];
@@ -190,7 +190,7 @@ export async function startScripted(): Promise<Scripted> {
   function cancel(id: string): Answer {
     const found = scripted.deployments.get(id);
     if (!found) return notFound;
-    if (['READY', 'ERROR', 'CANCELED'].includes(String(found['readyState'])))
+    if (['READY', 'ERROR', 'CANCELED'].includes(String(found.readyState)))
       return [400, {error: {code: 'bad_request', message: 'already ended'}}];
     Object.assign(found, {readyState: 'CANCELED', queue: ['CANCELED']});
     return [200, shown(found)];

@@ -60,10 +60,10 @@ export function endOf(vercel: Vercel, deployment: DeploymentRecord, checksExpire
 type MakeEnd = (outcome: DeployOutcome, code: string, message: string, remedy: string) => BuildEnd;
 
 function failedEnd(vercel: Vercel, deployment: DeploymentRecord, end: MakeEnd): BuildEnd {
-  const code = text(deployment.raw['errorCode']);
-  const step = text(deployment.raw['errorStep']);
+  const code = text(deployment.raw.errorCode);
+  const step = text(deployment.raw.errorStep);
   const where = step ? ` in the step ${clean(vercel, step, 80)}` : '';
-  const said = text(deployment.raw['errorMessage']) ?? 'Vercel gave no message';
+  const said = text(deployment.raw.errorMessage) ?? 'Vercel gave no message';
   const message = `The build of ${deployment.id} failed${where}${code ? ` (${clean(vercel, code, 80)})` : ''}: ${clean(vercel, said, 400)}`;
   const page = deployment.inspectUrl ? ` The whole log: ${clean(vercel, deployment.inspectUrl, 300)}` : '';
   return end(
@@ -93,13 +93,13 @@ function canceledEnd(vercel: Vercel, deployment: DeploymentRecord, end: MakeEnd)
 }
 
 function because(vercel: Vercel, {raw}: DeploymentRecord): string {
-  const seat = record(raw['seatBlock']);
+  const seat = record(raw.seatBlock);
   const said =
-    text(raw['readyStateReason']) ??
-    text(raw['errorMessage']) ??
-    text(seat?.['message']) ??
-    text(seat?.['reason']) ??
-    text(seat?.['blockCode']);
+    text(raw.readyStateReason) ??
+    text(raw.errorMessage) ??
+    text(seat?.message) ??
+    text(seat?.reason) ??
+    text(seat?.blockCode);
   return said ? `: ${clean(vercel, said, 300)}` : '';
 }
 
@@ -119,25 +119,25 @@ function readyEnd(vercel: Vercel, deployment: DeploymentRecord, checksExpired: b
       'Check the project’s environments; a deployment of another target cannot be promoted as it is.',
     );
   }
-  const aliasCheck = text(record(record(raw['checks'])?.['deployment-alias'])?.['state']);
-  if (raw['checksConclusion'] === 'failed' || raw['checksConclusion'] === 'canceled' || aliasCheck === 'failed') {
+  const aliasCheck = text(record(record(raw.checks)?.['deployment-alias'])?.state);
+  if (raw.checksConclusion === 'failed' || raw.checksConclusion === 'canceled' || aliasCheck === 'failed') {
     return fail(
       'VERCEL_CHECKS_FAILED',
       `${deployment.id} was built, and a check of the project did not pass`,
       'Open the deployment’s page, read the failing check, and correct it or take it out of the project.',
     );
   }
-  const isChecking = raw['checksState'] === 'registered' || raw['checksState'] === 'running';
+  const isChecking = raw.checksState === 'registered' || raw.checksState === 'running';
   if (isChecking && !checksExpired) return undefined;
   return {outcome: 'ready', deployment, warnings: readyWarnings(vercel, deployment, isChecking)};
 }
 
 function readyWarnings(vercel: Vercel, deployment: DeploymentRecord, isChecking: boolean): string[] {
   const warnings: string[] = [];
-  const aliasError = record(deployment.raw['aliasError']);
+  const aliasError = record(deployment.raw.aliasError);
   if (aliasError)
     warnings.push(
-      `A generated address of ${deployment.id} could not be assigned: ${clean(vercel, text(aliasError['message']) ?? text(aliasError['code']) ?? 'no message', 200)}`,
+      `A generated address of ${deployment.id} could not be assigned: ${clean(vercel, text(aliasError.message) ?? text(aliasError.code) ?? 'no message', 200)}`,
     );
   if (isChecking) warnings.push('A check of the project has not ended; it may hold the promotion.');
   return warnings;

@@ -90,13 +90,13 @@ function parseLine(line: string): Json[] {
 const shownTypes = new Set(['command', 'stdout', 'stderr', 'exit', 'fatal']);
 
 function lineOf(vercel: Vercel, raw: Json): LogLine | undefined {
-  const payload = record(raw['payload']);
-  const type = text(raw['type']) ?? '';
-  const said = text(raw['text']) ?? text(payload?.['text']);
+  const payload = record(raw.payload);
+  const type = text(raw.type) ?? '';
+  const said = text(raw.text) ?? text(payload?.text);
   if (said === undefined || !shownTypes.has(type)) return undefined;
-  const dateMs = number(raw['date']) ?? number(payload?.['date']) ?? number(raw['created']) ?? 0;
-  const serial = text(raw['serial']) ?? text(payload?.['serial']) ?? '';
-  const id = text(raw['id']) ?? text(payload?.['id']) ?? `${dateMs}${serial}${said}`;
+  const dateMs = number(raw.date) ?? number(payload?.date) ?? number(raw.created) ?? 0;
+  const serial = text(raw.serial) ?? text(payload?.serial) ?? '';
+  const id = text(raw.id) ?? text(payload?.id) ?? `${dateMs}${serial}${said}`;
   return {id, dateMs, type, text: clean(vercel, said)};
 }
 

@@ -23,7 +23,7 @@ export async function cancel(vercel: Vercel, deploymentId: string, call: Platfor
     });
     if (deploymentOf(record(answer.body) ?? {}).state === 'CANCELED') return true;
   } catch (error) {
-    const status = error instanceof Failure ? error.details['status'] : undefined;
+    const status = error instanceof Failure ? error.details.status : undefined;
     // 400: it ended in the meantime. A lost answer is read back below instead of being sent again.
     if (!(error instanceof Failure) || !(error.retryable || status === 400 || isMissing(error))) throw error;
   }

@@ -34,7 +34,7 @@ export interface CreateRequest {
 export async function uploadAndCreate(request: CreateRequest): Promise<Json> {
   const {createDeployment} = await import('@vercel/client');
   // The library appends this to every address as a second, contradicting team.
-  delete process.env['VERCEL_TEAM_ID'];
+  delete process.env.VERCEL_TEAM_ID;
   try {
     // Both objects are changed by the library, so each call gets its own.
     for await (const event of createDeployment(clientOptions(request), structuredClone(request.body) as object)) {
@@ -82,9 +82,9 @@ function creationFailure(thrown: unknown, signal: AbortSignal): Failure {
   if (signal.aborted) return cancelled('The upload');
   const said = record(thrown) ?? {};
   if (!isError(thrown))
-    return refusedFailure('create the deployment', {status: number(said['status']) ?? 0, error: said, isJson: true});
-  const code = text(said['code']);
-  if (thrown.name === 'DeploymentError' && code) return uploadRefused(thrown, code, text(said['errorName']));
+    return refusedFailure('create the deployment', {status: number(said.status) ?? 0, error: said, isJson: true});
+  const code = text(said.code);
+  if (thrown.name === 'DeploymentError' && code) return uploadRefused(thrown, code, text(said.errorName));
   if (isNotJson(thrown)) return refusedFailure('take the upload', {status: 0, error: {}, isJson: false});
   if (thrown.name === 'TypeError' || thrown.cause !== undefined) {
     return new Failure('VERCEL_UNREACHABLE', `The upload to Vercel broke off: ${reasonOf(thrown)}`, {
@@ -100,7 +100,7 @@ function creationFailure(thrown: unknown, signal: AbortSignal): Failure {
 
 /** An error object rather than an answer's body; by shape, since the library may run in another realm. */
 const isError = (thrown: unknown): thrown is Error =>
-  thrown instanceof Error || typeof record(thrown)?.['stack'] === 'string';
+  thrown instanceof Error || typeof record(thrown)?.stack === 'string';
 
 function uploadRefused(error: Error, code: string, name: string | undefined): Failure {
   return refusedFailure('take the upload', {

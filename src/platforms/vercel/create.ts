@@ -121,7 +121,7 @@ export async function findByRelease(vercel: Vercel, request: DeployRequest, call
     }),
   );
   // Checked again here: the filter is not part of the published interface, and a server without it returns everything.
-  return records(body?.['deployments'])
+  return records(body?.deployments)
     .map(deploymentOf)
     .filter((found) => found.id !== '' && found.release === request.release && found.commit === request.commit);
 }
@@ -203,8 +203,7 @@ function created(answer: Json): DeploymentRecord {
 /** The create request: what vercel.json says, and over it what makes this a staged production deployment of ours. */
 function bodyOf(vercel: Vercel, request: DeployRequest, payload: Payload, project: Project): Json {
   const settings: Record<string, unknown> = {...payload.config.projectSettings};
-  if (vercel.settings.rootDirectory && !project.rootDirectory)
-    settings['rootDirectory'] = vercel.settings.rootDirectory;
+  if (vercel.settings.rootDirectory && !project.rootDirectory) settings.rootDirectory = vercel.settings.rootDirectory;
   return {
     ...payload.config.body,
     name: project.name,

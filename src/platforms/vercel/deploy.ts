@@ -10,6 +10,7 @@ import {createOnce, findByRelease, preparePayload} from './create.js';
 import type {DeploymentRecord} from './deployment-record.js';
 import {deploymentUrl} from './options.js';
 import {isRolledBack, type Project, readProject} from './project.js';
+import {together} from './together.js';
 
 type DeployCall = Parameters<Platform['deploy']>[1];
 
@@ -20,7 +21,7 @@ type DeployCall = Parameters<Platform['deploy']>[1];
 export async function deploy(vercel: Vercel, request: DeployRequest, call: DeployCall): Promise<Deployment> {
   const startedMs = vercel.clock.now();
   const deadlineMs = startedMs + call.timeoutMs;
-  const [project, known] = await Promise.all([readProject(vercel, call), findByRelease(vercel, request, call)]);
+  const [project, known] = await together([readProject(vercel, call), findByRelease(vercel, request, call)]);
   refuseUnfit(project);
   const warnings = projectWarnings(project);
   const taken = known.find(isAdoptable);

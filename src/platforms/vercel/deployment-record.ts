@@ -24,25 +24,25 @@ export interface DeploymentRecord {
 }
 
 export function deploymentOf(raw: Json): DeploymentRecord {
-  const meta = record(raw['meta']) ?? {};
+  const meta = record(raw.meta) ?? {};
   return {
-    id: text(raw['id']) ?? text(raw['uid']) ?? '',
-    state: (text(raw['readyState']) ?? text(raw['status']) ?? text(raw['state']) ?? 'UNKNOWN').toUpperCase(),
-    substate: text(raw['readySubstate']),
+    id: text(raw.id) ?? text(raw.uid) ?? '',
+    state: (text(raw.readyState) ?? text(raw.status) ?? text(raw.state) ?? 'UNKNOWN').toUpperCase(),
+    substate: text(raw.readySubstate),
     // In a single read null means preview; an absent field means that nothing is known.
-    target: raw['target'] === null ? 'preview' : text(raw['target']),
-    host: text(raw['url']),
-    inspectUrl: text(raw['inspectorUrl']),
-    projectId: text(raw['projectId']),
+    target: raw.target === null ? 'preview' : text(raw.target),
+    host: text(raw.url),
+    inspectUrl: text(raw.inspectorUrl),
+    projectId: text(raw.projectId),
     commit: commitOf(raw, meta),
     release: text(meta[metaRelease]),
-    createdAtMs: number(raw['createdAt']) ?? number(raw['created']) ?? 0,
+    createdAtMs: number(raw.createdAt) ?? number(raw.created) ?? 0,
     raw,
   };
 }
 
 function commitOf(raw: Json, meta: Json): string | undefined {
-  const known = [meta[metaCommit], meta['githubCommitSha'], record(raw['gitSource'])?.['sha'], meta['gitCommitSha']];
+  const known = [meta[metaCommit], meta.githubCommitSha, record(raw.gitSource)?.sha, meta.gitCommitSha];
   return known.map(text).find((sha) => sha !== undefined && /^[0-9a-f]{40}$/i.test(sha));
 }
 
@@ -74,5 +74,5 @@ export async function findDeployment(
 
 /** True for "not found" and "gone". */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Failure && (error.details['status'] === 404 || error.details['status'] === 410);
+  return error instanceof Failure && (error.details.status === 404 || error.details.status === 410);
 }

@@ -2,6 +2,7 @@ import {Failure, isAbort} from '../../kernel/errors.js';
 import type {Call} from './api.js';
 import type {Vercel} from './context.js';
 import {type Json, number, record, records, text, texts} from './json.js';
+import {together} from './together.js';
 
 export interface Variable {
   readonly name: string;
@@ -20,7 +21,7 @@ export interface Environment {
 
 /** The variables of the project and those that its team shares with it. */
 export async function readEnvironment(vercel: Vercel, projectId: string, call: Call): Promise<Environment> {
-  const [own, shared] = await Promise.all([
+  const [own, shared] = await together([
     ownVariables(vercel, projectId, call),
     sharedVariables(vercel, projectId, call),
   ]);
@@ -43,7 +44,7 @@ async function sharedVariables(vercel: Vercel, projectId: string, call: Call): P
   } catch (error) {
     if (isAbort(error) || !(error instanceof Failure)) throw error;
     // A personal account has no shared variables, and no such list.
-    const isAbsent = error.details['status'] === 404 && vercel.settings.team === undefined;
+    const isAbsent = error.details.status === 404 && vercel.settings.team === undefined;
     return {
       variables: [],
       incomplete: isAbsent ? undefined : 'the token may not list the variables that the team shares with the project',
@@ -64,21 +65,21 @@ async function pages(
   let until: number | undefined;
   for (let page = 0; page < 50; page++) {
     const body = record(await vercel.api.read(path, {...call, what, query: {...query, until}})) ?? {};
-    const list = body['envs'] ?? body['data'];
-    items.push(...(list === undefined && text(body['key']) ? [body] : records(list)));
-    hidden = Math.max(hidden, number(body['hiddenProductionEnvCount']) ?? 0);
-    until = number(record(body['pagination'])?.['next']);
+    const list = body.envs ?? body.data;
+    items.push(...(list === undefined && text(body.key) ? [body] : records(list)));
+    hidden = Math.max(hidden, number(body.hiddenProductionEnvCount) ?? 0);
+    until = number(record(body.pagination)?.next);
     if (until === undefined) break;
   }
   return {items, hidden};
 }
 
 function variableOf(item: Json, from: Variable['from']): Variable[] {
-  const name = text(item['key']);
-  const target = item['target'];
+  const name = text(item.key);
+  const target = item.target;
   if (!name) return [];
   return [
-    {name, kind: text(item['type']) ?? 'unknown', targets: typeof target === 'string' ? [target] : texts(target), from},
+    {name, kind: text(item.type) ?? 'unknown', targets: typeof target === 'string' ? [target] : texts(target), from},
   ];
 }
 

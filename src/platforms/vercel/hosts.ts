@@ -2,6 +2,7 @@ import type {Call} from './api.js';
 import type {Vercel} from './context.js';
 import {findDeployment, isMissing} from './deployment-record.js';
 import {record, text} from './json.js';
+import {together} from './together.js';
 
 /** What one production host was read to serve. */
 export interface HostReading {
@@ -15,7 +16,7 @@ export interface HostReading {
  * a deployment proves production traffic.
  */
 export async function readHosts(vercel: Vercel, hosts: readonly string[], call: Call): Promise<HostReading[]> {
-  return Promise.all(hosts.map(async (host) => ({host, deploymentId: await servedBy(vercel, host, call)})));
+  return together(hosts.map(async (host) => ({host, deploymentId: await servedBy(vercel, host, call)})));
 }
 
 async function servedBy(vercel: Vercel, host: string, call: Call): Promise<string | undefined> {
@@ -23,7 +24,7 @@ async function servedBy(vercel: Vercel, host: string, call: Call): Promise<strin
     const alias = record(
       await vercel.api.read(`/v4/aliases/${encodeURIComponent(host)}`, {...call, what: `read what ${host} serves`}),
     );
-    const id = text(alias?.['deploymentId']) ?? text(record(alias?.['deployment'])?.['id']);
+    const id = text(alias?.deploymentId) ?? text(record(alias?.deployment)?.id);
     if (id) return id;
   } catch (error) {
     if (!isMissing(error)) throw error;

@@ -4,10 +4,11 @@ import {type DeploymentRecord, findDeployment} from './deployment-record.js';
 import {describeHosts, type HostReading, readHosts} from './hosts.js';
 import {deploymentUrl} from './options.js';
 import {productionHosts, readProject} from './project.js';
+import {together} from './together.js';
 
 /** What serves production now; undefined when nothing ever did. */
 export async function readLive(vercel: Vercel, call: PlatformCall): Promise<Live | undefined> {
-  const [project, hosts] = await Promise.all([readProject(vercel, call), productionHosts(vercel, call)]);
+  const [project, hosts] = await together([readProject(vercel, call), productionHosts(vercel, call)]);
   const readings = await readHosts(vercel, hosts, call);
   const id = liveId(project.currentId, readings);
   if (id === undefined) return undefined;

@@ -19,19 +19,19 @@ export async function checkPrebuilt(root: string, rootDirectory: string | undefi
   }
   const builds = await readBuilds(join(output, 'builds.json'));
   if (!builds) return output;
-  const target = text(builds['target']);
+  const target = text(builds.target);
   if (target !== undefined && target !== 'production') {
     throw refused(
       `the output was built for ${oneLine(target, 40)}, not for production`,
       'Build it again with `vercel build --prod`.',
     );
   }
-  const failed = [record(builds['error']), ...records(builds['builds']).map((build) => record(build['error']))].find(
+  const failed = [record(builds.error), ...records(builds.builds).map((build) => record(build.error))].find(
     (error) => error !== undefined,
   );
   if (failed) {
     throw refused(
-      `the build that made the output failed: ${oneLine(text(failed['message']) ?? text(failed['code']) ?? 'no message', 300)}`,
+      `the build that made the output failed: ${oneLine(text(failed.message) ?? text(failed.code) ?? 'no message', 300)}`,
       'Make `vercel build --prod` succeed first; its exit code was lost on the way here.',
     );
   }

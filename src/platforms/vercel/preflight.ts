@@ -8,6 +8,7 @@ import {record, text} from './json.js';
 import {readLive} from './live.js';
 import {type Domain, isRolledBack, isRunning, type Project, readDomains, readProject} from './project.js';
 import {activeRollingRelease} from './promote.js';
+import {together} from './together.js';
 
 type Requirements = Parameters<Platform['preflight']>[0];
 
@@ -28,7 +29,7 @@ const finding = (state: 'warning' | 'problem' | 'unknown', check: string, found:
 export async function preflight(vercel: Vercel, requirements: Requirements, call: PlatformCall): Promise<Finding[]> {
   const project = await attempt('token and project', () => readProject(vercel, call));
   if ('state' in project) return [project];
-  const rows = await Promise.all([
+  const rows = await together([
     [reach(vercel, project), pause(project), assignment(project), job(project), protection(vercel, project)],
     part('production domains', () => domains(vercel, project, call)),
     part('rolling release', () => rollingRelease(vercel, project, call)),
@@ -90,7 +91,7 @@ function assignment(project: Project): Finding {
     );
   }
   if (!project.autoAssign) return ok(check, 'automatic assignment is off: production moves by promotion only');
-  const link = record(project.raw['link']);
+  const link = record(project.raw.link);
   if (!link) return ok(check, 'automatic assignment is on, and no repository is connected that could use it');
   return finding(
     'warning',
@@ -117,7 +118,7 @@ function protection(vercel: Vercel, project: Project): Finding {
   const wall = protectionOf(project);
   const secret = vercel.settings.protectionBypass;
   if (!wall) return ok(check, 'deployment addresses are not protected');
-  const known = record(project.raw['protectionBypass']);
+  const known = record(project.raw.protectionBypass);
   const remedy =
     'Create a secret under "Protection Bypass for Automation" in the project’s settings and pass it as the protection bypass.';
   if (!secret)
@@ -152,7 +153,7 @@ function protectionOf(project: Project): string | undefined {
     ['passwordProtection', 'password'],
     ['trustedIps', 'trusted IPs'],
   ] as const) {
-    if (covers(text(record(project.raw[key])?.['deploymentType']))) return name;
+    if (covers(text(record(project.raw[key])?.deploymentType))) return name;
   }
   return undefined;
 }
@@ -270,8 +271,8 @@ async function variables(
 }
 
 function repository(project: Project, expected: string | undefined): Finding[] {
-  const link = record(project.raw['link']);
-  const [owner, name] = [text(link?.['org']) ?? text(link?.['owner']), text(link?.['repo'])];
+  const link = record(project.raw.link);
+  const [owner, name] = [text(link?.org) ?? text(link?.owner), text(link?.repo)];
   if (!expected || !owner || !name) return [];
   const linked = `${owner}/${name}`;
   if (linked.toLowerCase() === expected.toLowerCase()) return [ok('connected repository', linked)];

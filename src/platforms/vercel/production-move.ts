@@ -58,7 +58,7 @@ async function ask(vercel: Vercel, move: Move, call: PlatformCall): Promise<{bef
     } catch (error) {
       if (!(error instanceof Failure) || isAbort(error)) throw error;
       if (saysCurrent(error)) return 'current';
-      const isBusy = error.details['status'] === 409;
+      const isBusy = error.details.status === 409;
       if (!(error.retryable || isBusy) || vercel.clock.now() >= move.deadlineMs) throw error;
       const project = await readProject(vercel, call, move.before.id);
       if (isOurs({...move, before}, project.lastJob)) return {before};
@@ -76,7 +76,7 @@ async function giveWay(
   attempt: number,
   call: PlatformCall,
 ): Promise<Project> {
-  if (refused.details['status'] === 409 && isRunning(project.lastJob)) {
+  if (refused.details.status === 409 && isRunning(project.lastJob)) {
     call.progress(`Vercel: another ${oneLine(project.lastJob.type, 40)} is running; waiting for it.`);
     return waitUntilQuiet(vercel, project, move.deadlineMs, call);
   }
@@ -92,8 +92,8 @@ async function giveWay(
 
 /** `The provided deploymentId (dpl_…) is already the current production deployment.`; its code is not documented. */
 function saysCurrent(failure: Failure): boolean {
-  const status = failure.details['status'];
-  const said = String(failure.details['vercelMessage'] ?? '');
+  const status = failure.details.status;
+  const said = String(failure.details.vercelMessage ?? '');
   return (
     (status === 409 || status === 422 || status === 400) &&
     /already (the )?current|is already the|current production deployment/i.test(said)
@@ -257,8 +257,8 @@ async function failedAliases(vercel: Vercel, move: Move, call: PlatformCall): Pr
         query: {failedOnly: 'true', limit: 100},
       }),
     );
-    return records(body?.['aliases']).flatMap((item) =>
-      text(item['status']) === 'completed' ? [] : (text(item['alias']) ?? text(record(item['alias'])?.['alias']) ?? []),
+    return records(body?.aliases).flatMap((item) =>
+      text(item.status) === 'completed' ? [] : (text(item.alias) ?? text(record(item.alias)?.alias) ?? []),
     );
   } catch (error) {
     if (isAbort(error)) throw error;

@@ -3,6 +3,7 @@ import type {Vercel} from './context.js';
 import {readEnvironment, type Variable} from './environment.js';
 import {type Json, record} from './json.js';
 import {type Domain, readDomains, readProject} from './project.js';
+import {together} from './together.js';
 
 /** What a backup keeps of a project's configuration: enough to set it up again, and no secret. */
 export interface ProjectSettings {
@@ -46,10 +47,7 @@ const keptParts: Readonly<Record<string, readonly string[]>> = {
 
 export async function readProjectSettings(vercel: Vercel, call: PlatformCall): Promise<ProjectSettings> {
   const project = await readProject(vercel, call);
-  const [domains, environment] = await Promise.all([
-    readDomains(vercel, call),
-    readEnvironment(vercel, project.id, call),
-  ]);
+  const [domains, environment] = await together([readDomains(vercel, call), readEnvironment(vercel, project.id, call)]);
   return {
     project: {id: project.id, name: project.name, teamId: project.teamId},
     settings: {...pick(project.raw, kept), ...parts(project.raw)},

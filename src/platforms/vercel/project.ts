@@ -41,19 +41,19 @@ export async function readProject(vercel: Vercel, call: Call, idOrName = vercel.
 }
 
 function projectOf(raw: Json, asked: string): Project {
-  const account = text(raw['accountId']);
-  const production = record(record(raw['targets'])?.['production']);
+  const account = text(raw.accountId);
+  const production = record(record(raw.targets)?.production);
   return {
-    id: text(raw['id']) ?? asked,
-    name: text(raw['name']) ?? asked,
+    id: text(raw.id) ?? asked,
+    name: text(raw.name) ?? asked,
     teamId: account?.startsWith('team_') ? account : undefined,
-    currentId: text(production?.['id']),
-    lastJob: aliasJobOf(record(raw['lastAliasRequest'])),
-    autoAssign: raw['autoAssignCustomDomains'] !== false,
-    rollingRelease: record(raw['rollingRelease']) !== undefined,
-    paused: raw['paused'] === true,
-    rootDirectory: text(raw['rootDirectory']),
-    rollbackReason: text(record(raw['rollbackDescription'])?.['description']),
+    currentId: text(production?.id),
+    lastJob: aliasJobOf(record(raw.lastAliasRequest)),
+    autoAssign: raw.autoAssignCustomDomains !== false,
+    rollingRelease: record(raw.rollingRelease) !== undefined,
+    paused: raw.paused === true,
+    rootDirectory: text(raw.rootDirectory),
+    rollbackReason: text(record(raw.rollbackDescription)?.description),
     raw,
   };
 }
@@ -61,11 +61,11 @@ function projectOf(raw: Json, asked: string): Project {
 function aliasJobOf(raw: Json | undefined): AliasJob | undefined {
   if (!raw) return undefined;
   return {
-    type: text(raw['type']) ?? 'unknown',
-    status: text(raw['jobStatus']) ?? 'unknown',
-    toDeploymentId: text(raw['toDeploymentId']),
-    fromDeploymentId: text(raw['fromDeploymentId']),
-    requestedAtMs: number(raw['requestedAt']) ?? 0,
+    type: text(raw.type) ?? 'unknown',
+    status: text(raw.jobStatus) ?? 'unknown',
+    toDeploymentId: text(raw.toDeploymentId),
+    fromDeploymentId: text(raw.fromDeploymentId),
+    requestedAtMs: number(raw.requestedAt) ?? 0,
   };
 }
 
@@ -97,18 +97,18 @@ export async function readDomains(vercel: Vercel, call: Call): Promise<Domain[]>
         query: {production: 'true', redirects: 'false', limit: 100, until},
       }),
     );
-    domains.push(...records(body?.['domains']).flatMap(domainOf));
-    until = number(record(body?.['pagination'])?.['next']);
+    domains.push(...records(body?.domains).flatMap(domainOf));
+    until = number(record(body?.pagination)?.next);
     if (until === undefined) break;
   }
   return domains;
 }
 
 function domainOf(raw: Json): Domain[] {
-  const name = text(raw['name']);
+  const name = text(raw.name);
   // Filtered here too: a server that does not know the query answers with everything.
-  const isProduction = !text(raw['redirect']) && !text(raw['gitBranch']) && !text(raw['customEnvironmentId']);
-  return name && isProduction ? [{name, verified: raw['verified'] !== false}] : [];
+  const isProduction = !text(raw.redirect) && !text(raw.gitBranch) && !text(raw.customEnvironmentId);
+  return name && isProduction ? [{name, verified: raw.verified !== false}] : [];
 }
 
 /** Hosts that must serve production: those given, else the project's verified production domains. */

@@ -6,13 +6,14 @@ import {type HostReading, readHosts} from './hosts.js';
 import {record, text} from './json.js';
 import {moveProduction} from './production-move.js';
 import {isRunning, type Project, productionHosts, readProject} from './project.js';
+import {together} from './together.js';
 
 type PromoteCall = Parameters<Platform['promote']>[1];
 
 /** Moves every production host to a staged deployment and reads each of them back. */
 export async function promote(vercel: Vercel, deploymentId: string, call: PromoteCall): Promise<Promotion> {
   const startedMs = vercel.clock.now();
-  const [project, deployment, hosts] = await Promise.all([
+  const [project, deployment, hosts] = await together([
     readProject(vercel, call),
     findDeployment(vercel, deploymentId, call),
     productionHosts(vercel, call),
@@ -99,9 +100,7 @@ export async function activeRollingRelease(
 ): Promise<string | undefined> {
   const path = `/v1/projects/${encodeURIComponent(project.id)}/rolling-release`;
   const body = record(await vercel.api.read(path, {...call, what: 'read the rolling release'}));
-  const release = record(body?.['rollingRelease']);
-  if (release?.['state'] !== 'ACTIVE') return undefined;
-  return (
-    text(record(release['canaryDeployment'])?.['id']) ?? text(release['canaryDeploymentId']) ?? 'an unknown deployment'
-  );
+  const release = record(body?.rollingRelease);
+  if (release?.state !== 'ACTIVE') return undefined;
+  return text(record(release.canaryDeployment)?.id) ?? text(release.canaryDeploymentId) ?? 'an unknown deployment';
 }

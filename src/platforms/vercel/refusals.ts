@@ -34,6 +34,7 @@ const domainRemedy =
 
 /** Codes of section 9 of the platform's notes that deserve a remedy of their own; the status decides for the rest. */
 const byCode: Readonly<Record<string, Rule>> = {
+  forbidden: {code: 'VERCEL_FORBIDDEN', remedy: scopeRemedy},
   deployment_not_found: {code: 'VERCEL_NOT_FOUND', remedy: notFoundRemedy},
   not_found: {code: 'VERCEL_NOT_FOUND', remedy: notFoundRemedy},
   missing_project_settings: {
@@ -119,10 +120,8 @@ const byStatus: Readonly<Record<number, Rule>> = {
 export function refusedFailure(what: string, refused: Refused): Failure {
   const {status, error} = refused;
   const rule = ruleOf(refused);
-  const code = text(error['code']);
-  const said = refused.isJson
-    ? (text(error['message']) ?? code ?? 'without a message')
-    : 'with a page that is not JSON';
+  const code = text(error.code);
+  const said = refused.isJson ? (text(error.message) ?? code ?? 'without a message') : 'with a page that is not JSON';
   const httpStatus =
     status > 0 ? ` (HTTP ${status}${code ? `, ${oneLine(code, 60)}` : ''})` : code ? ` (${oneLine(code, 60)})` : '';
   return new Failure(rule.code, `Vercel refused to ${what}${httpStatus}: ${oneLine(said, 400)}`, {
@@ -134,15 +133,14 @@ export function refusedFailure(what: string, refused: Refused): Failure {
 }
 
 function ruleOf({status, error}: Refused): Rule {
-  const code = text(error['code']) ?? '';
+  const code = text(error.code) ?? '';
   // An expired token and a wrong team are both 403 `forbidden`; these two fields tell them apart.
-  if (error['invalidToken'] === true) return {code: 'VERCEL_AUTH', remedy: tokenRemedy};
-  if (error['saml'] !== undefined && error['saml'] !== false) return {code: 'VERCEL_SCOPE', remedy: scopeRemedy};
-  if (code.startsWith('challenge_required')) return byCode['challenge_required']!;
-  const known = Object.hasOwn(byCode, code) ? byCode[code] : undefined;
-  if (known) return known;
-  const uploadRule = Object.hasOwn(byCode, text(error['name']) ?? '') ? byCode[text(error['name']) ?? ''] : undefined;
-  if (uploadRule) return uploadRule;
+  if (error.invalidToken === true) return {code: 'VERCEL_AUTH', remedy: tokenRemedy};
+  if (error.saml !== undefined && error.saml !== false) return {code: 'VERCEL_SCOPE', remedy: scopeRemedy};
+  if (code.startsWith('challenge_required')) return byCode.challenge_required!;
+  // Upload limits carry a general code, and their own in `name`.
+  const known = [text(error.name) ?? '', code].find((name) => Object.hasOwn(byCode, name));
+  if (known !== undefined) return byCode[known]!;
   if (status >= 500 || status === 0) return unavailable;
   return (
     byStatus[status] ?? {code: 'VERCEL_REFUSED', remedy: 'Read the message and the project’s settings, then run again.'}
@@ -152,7 +150,7 @@ function ruleOf({status, error}: Refused): Rule {
 /** Vercel puts the error under `error`, sometimes `err`, sometimes at top level. */
 export function errorOf(body: unknown): Json {
   const top = record(body);
-  return record(top?.['error']) ?? record(top?.['err']) ?? top ?? {};
+  return record(top?.error) ?? record(top?.err) ?? top ?? {};
 }
 
 /** The wait that an answer asks for, from `Retry-After`, the rate-limit headers or the error body. */
@@ -164,8 +162,8 @@ export function retryAfterOf(status: number, headers: Headers, error: Json, nowM
     const waitMs = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(asked) - nowMs;
     if (Number.isFinite(waitMs)) return Math.max(0, waitMs);
   }
-  const limit = record(error['limit']);
-  const resetMs = number(limit?.['resetMs']) ?? (number(limit?.['reset']) ?? Number.NaN) * 1_000;
+  const limit = record(error.limit);
+  const resetMs = number(limit?.resetMs) ?? (number(limit?.reset) ?? Number.NaN) * 1_000;
   const headerMs = Number(headers.get('x-ratelimit-reset') ?? Number.NaN) * 1_000;
   const atMs = Number.isFinite(resetMs) ? resetMs : status === 429 ? headerMs : Number.NaN;
   return Number.isFinite(atMs) && atMs > nowMs ? atMs - nowMs : undefined;

@@ -8,6 +8,7 @@ import {describeHosts, type HostReading, readHosts} from './hosts.js';
 import {liveOf, servedHosts} from './live.js';
 import {moveProduction, type Verb, waitUntilQuiet} from './production-move.js';
 import {isRolledBack, isRunning, type Project, productionHosts, readProject} from './project.js';
+import {together} from './together.js';
 
 type RollbackCall = Parameters<Platform['rollback']>[1];
 
@@ -43,7 +44,7 @@ interface PutBack {
 
 async function putBack(vercel: Vercel, anchor: Anchor, deadlineMs: number, call: RollbackCall): Promise<PutBack> {
   const id = anchor.deploymentId;
-  const [read, found, hosts] = await Promise.all([
+  const [read, found, hosts] = await together([
     readProject(vercel, call),
     findDeployment(vercel, id, call),
     productionHosts(vercel, call),
@@ -126,7 +127,7 @@ async function move(
   try {
     return {verb: 'rollback', moved: await ask('rollback'), warnings: []};
   } catch (error) {
-    const status = error instanceof Failure ? error.details['status'] : undefined;
+    const status = error instanceof Failure ? error.details.status : undefined;
     // 402: the plan allows only the deployment just before this one. 422: it is no candidate, as after a plain alias
     // assignment. Promotion moves the same hosts to the same artefact, and is read back like any other.
     if (status !== 402 && status !== 422) throw error;
@@ -169,5 +170,5 @@ async function stopAbandoned(vercel: Vercel, anchor: Anchor, call: RollbackCall)
       return [`${id} could not be cancelled: ${oneLine(messageOf(error), 200)}`];
     }
   });
-  return (await Promise.all(stopped)).flat();
+  return (await together(stopped)).flat();
 }

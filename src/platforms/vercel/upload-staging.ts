@@ -16,7 +16,7 @@ export interface StagedUpload extends AsyncDisposable {
 export async function stageUpload(
   root: string,
   selection: Selection,
-  parent = process.env['RUNNER_TEMP'] ?? tmpdir(),
+  parent = process.env.RUNNER_TEMP ?? tmpdir(),
 ): Promise<StagedUpload> {
   const path = await mkdtemp(join(parent, 'switchback-upload-'));
   const dispose = () => rm(path, {recursive: true, force: true});
