@@ -34,13 +34,16 @@ const part = open({
   plaintext: digest,
   /** Of the stored bytes: can be checked without any key. */
   ciphertext: digest,
+  /** Digests of the stored bytes block by block, so that a restore checks each block before it uses it. */
+  blocks: open({size: z.int().min(1), sha256: z.array(sha256)}),
   durationMs: z.number(),
 });
 
 const table = open({name: z.string(), rows: size.optional(), digest: z.string().optional()});
 const sequence = open({name: z.string(), lastValue: z.string().optional(), increment: z.string()});
 
-const inventory = open({
+/** What a database held in the moment of the dump. */
+export const databaseContentSchema = open({
   tables: z.array(table),
   rows: size,
   largeObjects: open({count: size, digest: z.string().optional()}),
@@ -67,7 +70,7 @@ const database = open({
   snapshot: z.string(),
   depth: z.enum(['digests', 'counts', 'off']),
   /** Absent when it stands, encrypted, in the part `details`. */
-  content: inventory.optional(),
+  content: databaseContentSchema.optional(),
 });
 
 const schema = open({

@@ -1,4 +1,4 @@
-import {type Digest, digestOf, Tally} from '../crypto/digest.js';
+import {BlockTally, type Digest, digestOf, Tally} from '../crypto/digest.js';
 import {encryptTo} from '../crypto/envelope.js';
 import type {Recipients} from '../crypto/recipients.js';
 import {cancelled, Failure} from '../kernel/errors.js';
@@ -30,7 +30,10 @@ export async function writePart(source: PartSource, context: PartContext): Promi
   const startedMs = context.now();
   const plain = new Tally();
   const cipher = new Tally();
-  const stream = cipher.through(encryptTo(context.recipients, plain.through(stopOn(context.signal, source.stream))));
+  const blocks = new BlockTally(blockSizeFor(source.expectedBytes));
+  const stream = cipher.through(
+    tap(blocks, encryptTo(context.recipients, plain.through(stopOn(context.signal, source.stream)))),
+  );
   const stored = await context.store.upload(`${context.prefix}${source.key}`, stream, {
     ifAbsent: true,
     signal: context.signal,
@@ -47,8 +50,23 @@ export async function writePart(source: PartSource, context: PartContext): Promi
     compression,
     plaintext: plain.digest(),
     ciphertext: cipher.digest(),
+    blocks: {size: blocks.blockSize, sha256: [...blocks.digests()]},
     durationMs: context.now() - startedMs,
   };
+}
+
+const MiB = 1024 * 1024;
+
+/** 8 MiB, and more only where the list of digests would fill the manifest. */
+function blockSizeFor(expectedBytes = 0): number {
+  return Math.max(8, Math.ceil((3 * expectedBytes) / 10_000 / MiB)) * MiB;
+}
+
+async function* tap(blocks: BlockTally, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    blocks.add(chunk);
+    yield chunk;
+  }
 }
 
 /** Asks the store for the size, and for `full` reads every byte back: an accepted upload is not yet a stored one. */

@@ -43,3 +43,37 @@ export async function digestOf(source: AsyncIterable<Uint8Array>): Promise<Diges
   for await (const chunk of source) tally.add(chunk);
   return tally.digest();
 }
+
+/**
+ * Digests of a stream in blocks of one size (the last may be shorter): with them a reader can check each block before
+ * it uses it, instead of all bytes after it used them.
+ */
+export class BlockTally {
+  readonly #digests: string[] = [];
+  #hash = createHash('sha256');
+  #filled = 0;
+
+  constructor(readonly blockSize: number) {}
+
+  add(chunk: Uint8Array): void {
+    for (let offset = 0; offset < chunk.length; ) {
+      const length = Math.min(this.blockSize - this.#filled, chunk.length - offset);
+      this.#hash.update(chunk.subarray(offset, offset + length));
+      this.#filled += length;
+      offset += length;
+      if (this.#filled === this.blockSize) this.#close();
+    }
+  }
+
+  /** The digests of all blocks, in order; nothing may be added afterwards. */
+  digests(): readonly string[] {
+    if (this.#filled > 0) this.#close();
+    return this.#digests;
+  }
+
+  #close(): void {
+    this.#digests.push(this.#hash.digest('hex'));
+    this.#hash = createHash('sha256');
+    this.#filled = 0;
+  }
+}

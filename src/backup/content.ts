@@ -1,0 +1,46 @@
+import type {UnlockedKey} from '../crypto/private-key.js';
+import {Failure} from '../kernel/errors.js';
+import type {Store} from '../storage/store.js';
+import {type DatabaseContent, databaseContentSchema, type Manifest, type ManifestPart} from './manifest.js';
+import {readPlaintext} from './part-reader.js';
+
+/** What the database held, from the manifest or, where that was kept out of clear text, from the encrypted part. */
+export async function readContent(
+  store: Store,
+  prefix: string,
+  manifest: Manifest,
+  keys: readonly UnlockedKey[],
+  signal: AbortSignal,
+): Promise<DatabaseContent | undefined> {
+  if (manifest.database?.content) return manifest.database.content;
+  const part = manifest.parts.find(({role}) => role === 'details');
+  if (!part) return undefined;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readPlaintext({store, prefix, part, signal}, keys)) chunks.push(chunk);
+  return databaseContentSchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+}
+
+/** The part of a kind. @throws Failure SET_PART when the set has none */
+export function partOf(manifest: Manifest, role: ManifestPart['role'], name?: string): ManifestPart {
+  const part = manifest.parts.find(
+    (candidate) => candidate.role === role && (name === undefined || candidate.name === name),
+  );
+  if (part) return part;
+  throw new Failure('SET_PART', `The set ${manifest.id} holds no ${role}${name ? ` named ${name}` : ''}`, {
+    remedy: `It holds ${manifest.parts.map((one) => `${one.role} ${one.name}`).join(', ')}; choose one of these or another set.`,
+  });
+}
+
+/** Whether one of the keys is a recipient, found out before anything is read. @throws Failure PRIVATE_KEY */
+export function refuseForeignKeys(manifest: Manifest, keys: readonly UnlockedKey[]): void {
+  const held = new Set(keys.flatMap(({fingerprints}) => fingerprints));
+  if (
+    manifest.encryption.recipients.some(
+      ({encryptionSubkey, fingerprint}) => held.has(encryptionSubkey) || held.has(fingerprint),
+    )
+  )
+    return;
+  throw new Failure('PRIVATE_KEY', 'The private key is not one of the recipients of this set', {
+    remedy: `Pass the private key with the fingerprint ${manifest.encryption.recipients.map(({fingerprint}) => fingerprint).join(' or ')}.`,
+  });
+}

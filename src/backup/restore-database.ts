@@ -1,0 +1,166 @@
+import type {UnlockedKey} from '../crypto/private-key.js';
+import {type Clock, systemClock} from '../kernel/clock.js';
+import {Failure, messageOf} from '../kernel/errors.js';
+import {chooseRestoreClient, findClientTools} from '../postgres/client-tools.js';
+import type {Connection} from '../postgres/connection.js';
+import {takeInventory} from '../postgres/inventory.js';
+import {analyze, createDatabase, dropDatabase, restoreArchive} from '../postgres/restore.js';
+import {readServerFacts, type ServerFacts} from '../postgres/server-facts.js';
+import {openSession} from '../postgres/session.js';
+import type {Store} from '../storage/store.js';
+import {type Comparison, compareContent} from './compare.js';
+import {partOf, readContent, refuseForeignKeys} from './content.js';
+import type {Manifest, ManifestDatabase} from './manifest.js';
+import {readPlaintext} from './part-reader.js';
+import {setPrefix} from './set-name.js';
+
+export interface DatabaseRestore {
+  readonly store: Store;
+  /** Already checked for who sealed it (`readTrustedManifest`). */
+  readonly manifest: Manifest;
+  readonly keys: readonly UnlockedKey[];
+  /** A database of the target server that exists, such as `postgres`; it is not touched. */
+  readonly server: Connection;
+  /** Name of the database to make; must not exist. */
+  readonly database: string;
+  readonly owners: 'keep' | 'drop';
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  readonly log?: (line: string) => void;
+}
+
+export interface RestoredDatabase {
+  readonly connection: Connection;
+  readonly server: ServerFacts;
+  readonly comparison: Comparison;
+  /** Milliseconds by stage. */
+  readonly durationMs: {readonly restore: number; readonly compare: number; readonly total: number};
+}
+
+/**
+ * Restores the database of a set into a new database and holds it against the manifest. Every block is checked before
+ * it is decrypted, pg_restore stops at the first error, and whatever goes wrong the new database is dropped again: what
+ * exists afterwards is whole. A difference from the manifest is a failure too.
+ * @throws Failure RESTORE_DIFFERS with the differences, or of the stage that failed.
+ */
+export async function restoreDatabase(request: DatabaseRestore): Promise<RestoredDatabase> {
+  const {manifest, keys, signal, clock = systemClock, log = () => {}} = request;
+  const part = partOf(manifest, 'database');
+  const source = manifest.database;
+  if (!source)
+    throw new Failure('MANIFEST', `The manifest of ${manifest.id} does not describe its database`, {
+      remedy: 'Take another set.',
+    });
+  refuseForeignKeys(manifest, keys);
+  const prefix = setPrefix(manifest, manifest.id);
+  const server = await readFacts(request.server, signal);
+  const tools = chooseRestoreClient(await findClientTools(request.env), archiveMajor(source), server.major);
+  await refuseMissingExtensions(request.server, source, signal);
+  const startedMs = clock.now();
+  const connection = await createDatabase(
+    request.server,
+    {name: request.database, encoding: source.encoding, collate: source.collate, ctype: source.ctype},
+    signal,
+  );
+  try {
+    log(`Restoring into the new database ${request.database} with pg_restore ${tools.version}.`);
+    const around = part.compression.where === 'stream' ? (part.compression.method as 'zstd' | 'gzip') : 'none';
+    await restoreArchive({
+      connection,
+      tools,
+      around,
+      owners: request.owners,
+      env: request.env,
+      signal,
+      source: readPlaintext({store: request.store, prefix, part, signal, clock}, keys),
+    });
+    await analyze(connection, signal);
+    const restoredMs = clock.now();
+    log('Restored; comparing with the manifest.');
+    const comparison = await compareRestored(
+      connection,
+      await readContent(request.store, prefix, manifest, keys, signal),
+      source,
+      signal,
+    );
+    const endMs = clock.now();
+    return {
+      connection,
+      server,
+      comparison,
+      durationMs: {restore: restoredMs - startedMs, compare: endMs - restoredMs, total: endMs - startedMs},
+    };
+  } catch (error) {
+    await dropAgain(request, log);
+    throw error;
+  }
+}
+
+async function compareRestored(
+  connection: Connection,
+  expected: ManifestDatabase['content'],
+  source: ManifestDatabase,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  if (!expected)
+    throw new Failure('MANIFEST', 'The manifest does not say what the database held', {
+      remedy: 'Take another set: without that nothing proves the restore.',
+    });
+  await using session = await openSession(connection, {signal});
+  const found = await takeInventory(session, source.depth);
+  const comparison = compareContent(expected, {
+    ...found,
+    tables: [...found.tables],
+    sequences: [...found.sequences],
+    invalid: [...found.invalid],
+  });
+  if (comparison.differences.length === 0) return comparison;
+  const shown = comparison.differences
+    .slice(0, 10)
+    .map(({what, expected: before, found: now}) => `- ${what}: was ${before}, is ${now}`);
+  throw new Failure(
+    'RESTORE_DIFFERS',
+    `The restored database differs from the manifest in ${comparison.differences.length} points\n${shown.join('\n')}`,
+    {
+      remedy: 'Take another set, and find out why this one lost something.',
+      details: {differences: comparison.differences, compared: comparison.compared},
+    },
+  );
+}
+
+async function readFacts(connection: Connection, signal: AbortSignal): Promise<ServerFacts> {
+  await using session = await openSession(connection, {signal});
+  return readServerFacts(session);
+}
+
+/** Asked before anything is restored: a dump of pgvector needs a server that has pgvector. */
+async function refuseMissingExtensions(
+  server: Connection,
+  source: ManifestDatabase,
+  signal: AbortSignal,
+): Promise<void> {
+  const needed = Object.keys(source.content?.extensions ?? {});
+  await using session = await openSession(server, {signal});
+  const there = new Set(
+    (await session.query<{name: string}>('SELECT name FROM pg_available_extensions')).map(({name}) => name),
+  );
+  const missing = needed.filter((name) => !there.has(name));
+  if (missing.length)
+    throw new Failure('DATABASE_EXTENSION', `The target server lacks the extension ${missing.join(', ')}`, {
+      remedy: 'Restore into a server made from the image that production uses.',
+      details: {missing},
+    });
+}
+
+function archiveMajor(source: ManifestDatabase): number {
+  return Number.parseInt(source.clientVersion, 10);
+}
+
+async function dropAgain({server, database}: DatabaseRestore, log: (line: string) => void): Promise<void> {
+  try {
+    await dropDatabase(server, database);
+  } catch (error) {
+    log(`The half-made database ${database} could not be dropped: ${messageOf(error)}`);
+  }
+}

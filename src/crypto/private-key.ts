@@ -1,0 +1,160 @@
+import {
+  createMessage,
+  decrypt,
+  decryptKey,
+  type PrivateKey,
+  readKeys,
+  readMessage,
+  readPrivateKey,
+  readSignature,
+  sign,
+  verify,
+} from 'openpgp';
+import {Failure, messageOf} from '../kernel/errors.js';
+
+/** A private key in memory, unlocked. It never touches a disk. */
+export interface UnlockedKey {
+  readonly fingerprint: string;
+  /** Every fingerprint it answers to, subkeys included, upper-case hex. */
+  readonly fingerprints: readonly string[];
+  readonly key: PrivateKey;
+}
+
+/**
+ * Reads an armored private key and unlocks it.
+ * @throws Failure PRIVATE_KEY when it is none, or the passphrase does not fit; neither is quoted.
+ */
+export async function unlockPrivateKey(armored: string, passphrase?: string): Promise<UnlockedKey> {
+  let key: PrivateKey;
+  try {
+    key = await readPrivateKey({armoredKey: armored});
+  } catch (error) {
+    throw new Failure('PRIVATE_KEY', 'The private key is not an armored OpenPGP private key', {
+      remedy: 'Export it with `gpg --armor --export-secret-keys <id>` and store the whole block as a secret.',
+      cause: error,
+    });
+  }
+  if (!key.isDecrypted()) key = await unlock(key, passphrase);
+  const fingerprints = [key, ...key.getSubkeys()].map((one) => one.getFingerprint().toUpperCase());
+  return {key, fingerprint: fingerprints[0]!, fingerprints};
+}
+
+async function unlock(privateKey: PrivateKey, passphrase: string | undefined): Promise<PrivateKey> {
+  if (!passphrase)
+    throw new Failure('PRIVATE_KEY', 'The private key is locked and no passphrase was given', {
+      remedy: 'Pass its passphrase as a secret.',
+    });
+  try {
+    return await decryptKey({privateKey, passphrase});
+  } catch (error) {
+    throw new Failure('PRIVATE_KEY', 'The passphrase does not open the private key', {
+      remedy: 'Pass the passphrase that belongs to this key.',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Decrypts one OpenPGP message as a stream with bounded memory. What it yields counts only once it has ended without
+ * an error: the proof against changes stands at the end of a message. Callers feed it bytes they have checked already.
+ * @throws Failure DECRYPT
+ */
+export async function* decryptWith(
+  keys: readonly UnlockedKey[],
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let feeding: {readonly error: unknown} | undefined;
+  async function* watched(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* source;
+    } catch (error) {
+      feeding = {error};
+      throw error;
+    }
+  }
+  try {
+    const message = await readMessage({binaryMessage: ReadableStream.from(watched()) as never});
+    const {data} = await decrypt({
+      message,
+      decryptionKeys: keys.map(({key}) => key),
+      format: 'binary',
+      config: {allowUnauthenticatedStream: true},
+    });
+    for await (const chunk of data as unknown as AsyncIterable<Uint8Array>) yield chunk;
+  } catch (error) {
+    if (feeding) throw feeding.error;
+    throw decryptFailure(error);
+  }
+  if (feeding) throw feeding.error;
+}
+
+function decryptFailure(error: unknown): Failure {
+  const text = messageOf(error).replace(/^Error decrypting message: /, '');
+  const wrongKey = /session key decryption failed|No decryption key packets found|no key|Decryption key/i.test(text);
+  return new Failure('DECRYPT', `The data could not be decrypted: ${text}`, {
+    remedy: wrongKey
+      ? 'Pass the private key of one of the recipients that the manifest names.'
+      : 'The data was changed or cut; take another set.',
+    cause: error,
+  });
+}
+
+/** An armored detached signature, as `gpg --verify` reads it. */
+export async function signDetached({key}: UnlockedKey, bytes: Uint8Array): Promise<string> {
+  try {
+    return await sign({
+      message: await createMessage({binary: bytes}),
+      signingKeys: key,
+      detached: true,
+      format: 'armored',
+    });
+  } catch (error) {
+    throw new Failure('SIGNING_KEY', `The manifest could not be signed: ${messageOf(error)}`, {
+      remedy: 'Pass a key that may sign and has not expired.',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Checks a detached signature against the keys that may have made it.
+ * @returns the fingerprint of the signer's key.
+ * @throws Failure SIGNATURE
+ */
+export async function verifyDetached(
+  bytes: Uint8Array,
+  armoredSignature: string,
+  trusted: readonly string[],
+): Promise<string> {
+  const refuse = (why: string, cause?: unknown) =>
+    new Failure('SIGNATURE', `The manifest is not signed by a trusted key: ${why}`, {
+      remedy:
+        'Do not use this set: whoever can write to the store could have made it. Take another one and find out who wrote this.',
+      cause,
+    });
+  const keys = (await Promise.all(trusted.map((armoredKeys) => readKeys({armoredKeys}).catch(() => [])))).flat();
+  if (!keys.length)
+    throw new Failure('SIGNATURE', 'No readable public key was given to check the manifest with', {
+      remedy: 'Pass the armored public key of the signer in `signed-by`.',
+    });
+  try {
+    const signature = await readSignature({armoredSignature});
+    const {signatures} = await verify({
+      message: await createMessage({binary: bytes}),
+      signature,
+      verificationKeys: keys,
+      format: 'binary',
+    });
+    if (!signatures.length) throw new Error('it holds no signature');
+    for (const one of signatures) {
+      const signer = await one.verified.then(
+        () => keys.find((key) => key.getKeys(one.keyID).length > 0),
+        () => undefined,
+      );
+      if (signer) return signer.getFingerprint().toUpperCase();
+    }
+  } catch (error) {
+    throw refuse(messageOf(error), error);
+  }
+  throw refuse('no signature in it fits');
+}

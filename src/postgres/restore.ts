@@ -1,0 +1,103 @@
+import {join} from 'node:path';
+import {succeeded} from '../kernel/child.js';
+import {Failure} from '../kernel/errors.js';
+import type {ClientTools} from './client-tools.js';
+import {type Connection, keepaliveOptions, libpqEnvironment, secretsOf} from './connection.js';
+import {programFailure} from './dump-failure.js';
+import {openSession} from './session.js';
+import {type Environment, type OuterCompression, pipeThrough} from './unpacking.js';
+
+export interface ArchiveRestore {
+  /** The database to fill; it must exist and be empty. */
+  readonly connection: Connection;
+  readonly tools: ClientTools;
+  /** The archive as it was before encryption; it must throw rather than end when it is not whole. */
+  readonly source: AsyncIterable<Uint8Array>;
+  readonly around: OuterCompression;
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+  /** `keep` needs the same roles on the target; `drop` makes the connecting user own everything. */
+  readonly owners: 'keep' | 'drop';
+}
+
+/**
+ * Streams an archive into an empty database and stops at the first error. Done only when the source ended well and
+ * every program ended with code 0.
+ * @throws Failure of the source, or of the program that stopped.
+ */
+export async function restoreArchive({
+  connection,
+  tools,
+  source,
+  around,
+  env,
+  signal,
+  owners,
+}: ArchiveRestore): Promise<void> {
+  const exit = await pipeThrough({
+    command: join(tools.folder, 'pg_restore'),
+    args: [
+      '--exit-on-error',
+      '--no-password',
+      ...(owners === 'drop' ? ['--no-owner', '--no-privileges'] : []),
+      `--dbname=dbname=${conninfoValue(connection.database)} ${keepaliveOptions}`,
+    ],
+    env: libpqEnvironment(connection, tools.major, env),
+    path: env['PATH'] ?? '',
+    secrets: secretsOf(connection),
+    source,
+    around,
+    signal,
+  });
+  if (!succeeded(exit)) throw programFailure('pg_restore', exit);
+}
+
+export interface NewDatabase {
+  readonly name: string;
+  readonly encoding: string;
+  readonly collate: string;
+  readonly ctype: string;
+}
+
+/** Makes an empty database from template0, so that nothing local gets mixed in. @throws Failure DATABASE_EXISTS */
+export async function createDatabase(
+  server: Connection,
+  wanted: NewDatabase,
+  signal: AbortSignal,
+): Promise<Connection> {
+  await using session = await openSession(server, {signal});
+  const rows = await session.query('SELECT 1 FROM pg_database WHERE datname = $1', [wanted.name]);
+  if (rows.length)
+    throw new Failure('DATABASE_EXISTS', `The database ${wanted.name} exists already`, {
+      remedy: 'Choose another name, or drop it first if it is a leftover.',
+    });
+  const [row] = await session.query<{sql: string}>('SELECT format($1, $2::text, $3::text, $4::text, $5::text) AS sql', [
+    'CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
+    wanted.name,
+    wanted.encoding,
+    wanted.collate,
+    wanted.ctype,
+  ]);
+  await session.query(row!.sql);
+  return {...server, database: wanted.name};
+}
+
+/** Drops a database and everyone's connections to it; fine when it is gone already. */
+export async function dropDatabase(server: Connection, name: string): Promise<void> {
+  await using session = await openSession(server);
+  const [row] = await session.query<{sql: string; force: boolean}>(
+    `SELECT format('DROP DATABASE IF EXISTS %I', $1::text) AS sql, current_setting('server_version_num')::int >= 130000 AS force`,
+    [name],
+  );
+  await session.query(row!.force ? `${row!.sql} WITH (FORCE)` : row!.sql);
+}
+
+/** Statistics are not in an archive; without them the first queries after a restore are slow. */
+export async function analyze(connection: Connection, signal: AbortSignal): Promise<void> {
+  await using session = await openSession(connection, {signal});
+  await session.query('ANALYZE');
+}
+
+function conninfoValue(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&')}'`;
+}
