@@ -55,8 +55,8 @@ export function productConfig(at: ProductAddresses): string {
 }
 
 const productChecks = [
-  {name: 'home page', target: 'frontend', path: '/', expect: {text: 'id="shop"'}},
-  {name: 'page script', target: 'frontend', path: '/app.js', expect: {text: 'loadItems'}},
+  {name: 'home page', target: 'frontend', path: '/', expect: {text: 'id="catalogue"'}},
+  {name: 'page script', target: 'frontend', path: '/app.js', expect: {text: 'productConfig'}},
   {
     name: 'health',
     target: 'backend',

@@ -1,6 +1,7 @@
 import type {Config} from '../config/schema.js';
-import type {CheckDefinition, GateSettings} from '../gate/policy.js';
+import type {GateSettings} from '../gate/policy.js';
 import {type GateResult, type GateSide, runGate} from '../gate/run-gate.js';
+import {gateChecks} from './gate-plan.js';
 
 export interface ProductGate {
   readonly stage: 'candidate' | 'live';
@@ -18,7 +19,7 @@ export interface ProductGate {
 export function gateProduct(config: Config, gate: ProductGate): Promise<GateResult> {
   return runGate({
     policy: {...config.gate, ...gate.policy},
-    checks: checksOf(config),
+    checks: gateChecks(config.checks, {}, liveUrls(config)),
     stage: gate.stage,
     candidate: gate.candidate,
     ...(gate.baseline && {baseline: gate.baseline}),
@@ -28,28 +29,10 @@ export function gateProduct(config: Config, gate: ProductGate): Promise<GateResu
   });
 }
 
-/** The configured checks; without any, each component must at least answer at its root. */
-export function checksOf(config: Config): CheckDefinition[] {
-  if (config.checks.length) return config.checks;
-  return (['frontend', 'backend'] as const)
-    .filter((component) => config[component])
-    .map((component) => ({
-      name: `${component} answers`,
-      kind: 'http',
-      target: component,
-      path: '/',
-      expect: {status: range(200, 399)},
-    }));
-}
-
 /** Where users reach the product. */
 export function liveUrls(config: Config): GateSide['urls'] {
   return {
     ...(config.frontend && {frontend: config.frontend.url}),
     ...(config.backend && {backend: config.backend.url}),
   };
-}
-
-function range(from: number, to: number): number[] {
-  return Array.from({length: to - from + 1}, (_, i) => from + i);
 }

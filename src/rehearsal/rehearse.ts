@@ -1,0 +1,173 @@
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {formatDuration} from '../kernel/duration.js';
+import type {RehearsalArguments} from './arguments.js';
+import type {EngineEvent, WorkflowResult} from './engine/engine.js';
+import {serving} from './outside.js';
+import {startVisitor, type VisitLog} from './product/visitor.js';
+import type {Outcome, Scenario} from './scenarios.js';
+import {legend, type Story, strip} from './story.js';
+import {runWorkflow} from './workflow-run.js';
+import {startWorld, type World} from './world.js';
+
+export interface Rehearsal {
+  readonly suiteRoot: string;
+  readonly nodePath: string;
+  readonly story: Story;
+  readonly args: Pick<RehearsalArguments, 'seed' | 'engine' | 'faults' | 'json'>;
+  /** Ends the scenario early and in order. */
+  readonly signal: AbortSignal;
+}
+
+/** Users look before the run and after it, so that what they were served shows both sides. */
+const lookBeforeMs = 400;
+const lookAfterMs = 600;
+const visitEveryMs = 40;
+
+/**
+ * Plays one scenario in a fresh world and judges it from outside.
+ * @returns true when the outcome was the expected one.
+ */
+export async function rehearse(
+  scenario: Scenario,
+  rehearsal: Rehearsal,
+  keep?: (world: World) => Promise<void>,
+): Promise<boolean> {
+  const {story, suiteRoot, args} = rehearsal;
+  story.chapter(`${scenario.name}: ${scenario.about}`, {scenario: scenario.name, seed: args.seed, engine: args.engine});
+  await using world = await startWorld(join(suiteRoot, '.rehearsal'));
+  for (const {standIn, fault} of args.faults) world[standIn].faults.push({...fault});
+  const start = await serving(world);
+  const before = {frontend: start.frontend, backend: start.backend};
+  story.event(
+    'note',
+    `the product is live: frontend ${before.frontend}, backend commit ${before.backend.slice(0, 7)}`,
+    {anchors: before},
+  );
+  const startedMs = Date.now();
+  const visitor = startVisitor({frontendUrl: world.frontendUrl, apiUrl: world.backendUrl, intervalMs: visitEveryMs});
+  await sleep(lookBeforeMs);
+  const result = await play(scenario, world, rehearsal);
+  await sleep(lookAfterMs);
+  const visits = await visitor.stop();
+  const outcome: Outcome = {world, result, visits, before};
+  const checks = await scenario.judge(outcome);
+  const ok = checks.every((one) => one.ok);
+  tellUsers(story, visits, args.json);
+  if (!ok) tellFailure(story, result);
+  story.result(
+    {
+      scenario: scenario.name,
+      ok,
+      outcome: ok ? scenario.outcome : 'unexpected',
+      conclusion: result.conclusion,
+      release: result.jobs['prepare']?.outputs['release'] ?? result.jobs['backup']?.outputs['set'] ?? null,
+      anchors: before,
+      served: {requests: visits.requests, bad: visits.bad, by_version: visits.byVersion},
+      timings_ms: timings(result, visits, startedMs),
+      checks,
+    },
+    checks.map((one) => [one.ok, one.text]),
+  );
+  await keep?.(world);
+  return ok;
+}
+
+async function play(
+  scenario: Scenario,
+  world: World,
+  {suiteRoot, nodePath, story, signal}: Rehearsal,
+): Promise<WorkflowResult> {
+  const sha = await world.product.release(scenario.commit);
+  let cancelled = false;
+  const run = runWorkflow({
+    world,
+    suiteRoot,
+    workflow: scenario.workflow,
+    sha,
+    nodePath,
+    ...(scenario.workflow === 'backup' && {event: {name: 'schedule'}}),
+    onEvent: (event) => {
+      tell(story, event);
+      if (!cancelled && scenario.cancelWhen?.(event)) {
+        cancelled = true;
+        // A moment later, so that the step is really at work.
+        setTimeout(() => run.cancel(), 400);
+      }
+    },
+  });
+  const stop = () => run.cancel();
+  signal.addEventListener('abort', stop, {once: true});
+  try {
+    return await run.done;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Lines of a step that say something about the release, out of many that a log also holds. */
+const telling =
+  /^(FAIL|PASS|INCONCLUSIVE|ERROR|Going back|frontend:|backend:|Release r-|Incident |.* serves dpl_|.*(deployment .* created)|.*sealed)/;
+
+function tell(story: Story, event: EngineEvent): void {
+  if (event.type === 'job-started') story.event('begin', event.name, {job: event.job});
+  else if (event.type === 'job-finished')
+    story.event(
+      event.result === 'success' ? 'ok' : event.result === 'skipped' ? 'detail' : 'bad',
+      `${event.job}: ${event.result} in ${formatDuration(event.ms)}`,
+      {job: event.job, result: event.result, ms: event.ms},
+    );
+  else if (event.type === 'step-finished' && event.outcome !== 'skipped')
+    story.event(
+      event.outcome === 'success' ? 'detail' : 'bad',
+      `${event.job} / ${event.name}: ${event.outcome} in ${formatDuration(event.ms)}`,
+      {job: event.job, step: event.step, outcome: event.outcome, ms: event.ms},
+    );
+  else if (event.type === 'log' && telling.test(event.line.trim()))
+    story.event('detail', `  ${event.line.trim().slice(0, 240)}`, {job: event.job, step: event.step});
+  else if (event.type === 'cancel') story.event('note', `cancelled: ${event.reason}`);
+}
+
+function tellUsers(story: Story, visits: VisitLog, json: boolean): void {
+  if (json) return;
+  const seen = visits.visits.map((visit) => ({
+    atMs: visit.atMs,
+    version: `${visit.frontendVersion ?? 'no page'} page, ${visit.backendVersion ?? 'no'} backend`,
+    ok: visit.ok,
+  }));
+  story.event('note', `what users were served  ${strip(seen)}`);
+  story.event('detail', `${legend()}   ✖ a bad answer`);
+  if (visits.firstBadMs !== undefined && visits.lastBadMs !== undefined)
+    story.event(
+      'bad',
+      `from the first bad answer to the last: ${formatDuration(visits.lastBadMs - visits.firstBadMs)}`,
+    );
+}
+
+function tellFailure(story: Story, result: WorkflowResult): void {
+  for (const [job, {steps}] of Object.entries(result.jobs)) {
+    for (const step of steps)
+      for (const annotation of step.annotations)
+        if (annotation.level === 'error')
+          story.event(
+            'bad',
+            `${job} / ${step.name}: ${annotation.message.split('\n').slice(0, 6).join('\n            ')}`,
+          );
+  }
+}
+
+function timings(result: WorkflowResult, visits: VisitLog, startedMs: number): Record<string, number> {
+  const steps = Object.entries(result.jobs).flatMap(([job, {steps: all}]) =>
+    all
+      .filter((step) => step.id && step.outcome !== 'skipped')
+      .map((step) => [`${job}.${step.id}`, Math.round(step.ms)] as const),
+  );
+  const restore = result.jobs['ship']?.steps.find((step) => step.id === 'rollback')?.outputs['restore-ms'];
+  return {
+    ...Object.fromEntries(steps),
+    ...(restore && {restore: Number(restore)}),
+    ...(visits.firstBadMs !== undefined &&
+      visits.lastBadMs !== undefined && {bad_answers: visits.lastBadMs - visits.firstBadMs}),
+    total: Date.now() - startedMs,
+  };
+}

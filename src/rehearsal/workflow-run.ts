@@ -1,0 +1,42 @@
+import {join} from 'node:path';
+import {type EngineEvent, startWorkflow, type WorkflowRun} from './engine/engine.js';
+import {names, secrets, type World} from './world.js';
+
+export interface RunRequest {
+  readonly world: World;
+  /** Folder of this suite: workflow files and bundles come from here, as they are committed. */
+  readonly suiteRoot: string;
+  readonly workflow: 'release' | 'rollback' | 'backup';
+  /** Commit that the run is for. */
+  readonly sha: string;
+  readonly event?: {readonly name: string; readonly inputs?: Readonly<Record<string, string | boolean>>};
+  readonly nodePath: string;
+  readonly onEvent: (event: EngineEvent) => void;
+}
+
+let runs = 0;
+
+/** Starts one workflow file as GitHub would for the rehearsed product's repository. */
+export function runWorkflow({world, suiteRoot, workflow, sha, event, nodePath, onEvent}: RunRequest): WorkflowRun {
+  return startWorkflow({
+    file: join(suiteRoot, '.github', 'workflows', `${workflow}.yml`),
+    suiteRoot,
+    repository: {path: world.product.dir, owner: names.owner, name: names.repository, sha, ref: 'refs/heads/main'},
+    event: event ?? {name: 'push'},
+    secrets: {
+      VERCEL_TOKEN: secrets.vercelToken,
+      RAILWAY_TOKEN: secrets.railwayToken,
+      DATABASE_URL: world.databaseUrl,
+      BACKUP_ACCESS_KEY_ID: secrets.accessKeyId,
+      BACKUP_SECRET_ACCESS_KEY: secrets.secretAccessKey,
+    },
+    vars: {},
+    apiUrl: world.github.url,
+    token: secrets.githubToken,
+    workDir: join(world.folder, `run-${++runs}`),
+    nodePath,
+    runId: 1_000 + runs,
+    actor: 'rehearsal',
+    onEvent,
+  });
+}

@@ -1,0 +1,154 @@
+import {mkdir, mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
+import {join, relative} from 'node:path';
+import {type GitHubStandIn, startGitHub} from './github/stand-in.js';
+import {makeKeys, type RehearsalKeys} from './keys.js';
+import {type PostgresServer, startPostgres} from './postgres/server.js';
+import {backend, type Product, writeProduct} from './product/product.js';
+import {productConfig} from './product-config.js';
+import {type RailwayStandIn, startRailway} from './railway/stand-in.js';
+import {type S3StandIn, startS3} from './s3/stand-in.js';
+import {startVercel, type VercelStandIn} from './vercel/stand-in.js';
+
+/** Identifiers and secrets of the rehearsed product. The secrets open nothing but stand-ins on this machine. */
+export const names = {
+  owner: 'acme',
+  repository: 'shop',
+  vercelProject: 'prj_shop',
+  vercelTeam: 'team_acme',
+  railwayProject: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a01',
+  railwayEnvironment: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a02',
+  railwayService: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a03',
+  bucket: 'shop-backups',
+} as const;
+
+export const secrets = {
+  vercelToken: 'rehearsal-vercel-token-5f2c9a',
+  railwayToken: 'rehearsal-railway-token-8d1e4b',
+  githubToken: 'rehearsal-github-token-c07a31',
+  accessKeyId: 'REHEARSALKEYID0001',
+  secretAccessKey: 'rehearsal-secret-access-key-2b9d77',
+} as const;
+
+/** Everything a release touches, running on this machine. */
+export interface World extends AsyncDisposable {
+  readonly folder: string;
+  readonly postgres: PostgresServer;
+  readonly databaseUrl: string;
+  readonly s3: S3StandIn;
+  readonly github: GitHubStandIn;
+  readonly vercel: VercelStandIn;
+  readonly railway: RailwayStandIn;
+  readonly product: Product;
+  readonly keys: RehearsalKeys;
+  readonly frontendUrl: string;
+  readonly backendUrl: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts PostgreSQL and all stand-ins, writes the product's repository and puts version v1 live on both platforms.
+ * @param parent folder below which everything is written; must lie under the repository, so that the product's packages resolve.
+ */
+export async function startWorld(parent: string): Promise<World> {
+  await mkdir(parent, {recursive: true});
+  const folder = await mkdtemp(join(parent, 'world-'));
+  await using started = new AsyncDisposableStack();
+  started.defer(() => rm(folder, {recursive: true, force: true, maxRetries: 5}));
+  const [postgres, keys, s3, github, vercel] = await Promise.all([
+    startPostgres().then((server) => started.use(server)),
+    makeKeys(),
+    startS3({
+      accessKeyId: secrets.accessKeyId,
+      secretAccessKey: secrets.secretAccessKey,
+      buckets: [names.bucket],
+      dir: join(folder, 's3'),
+    }).then((server) => started.use(server)),
+    startGitHub({
+      owner: names.owner,
+      repo: names.repository,
+      tokens: [{token: secrets.githubToken, permissions: {contents: 'read', deployments: 'write', issues: 'write'}}],
+    }).then((server) => started.use(server)),
+    startVercel({
+      token: secrets.vercelToken,
+      team: {id: names.vercelTeam, slug: names.owner},
+      projects: [{id: names.vercelProject, name: names.repository}],
+    }).then((server) => started.use(server)),
+  ]);
+  const databaseUrl = await postgres.createDatabase('shop');
+  const repository = join(folder, 'repository');
+  const frontendUrl = vercel.productionUrl(names.vercelProject);
+  const railway = started.use(
+    await startRailway({
+      tokens: {project: secrets.railwayToken},
+      projectId: names.railwayProject,
+      environmentId: names.railwayEnvironment,
+      services: [
+        {
+          id: names.railwayService,
+          name: 'api',
+          repo: {fullName: `${names.owner}/${names.repository}`, path: repository, branch: 'main'},
+          folder: backend.folder,
+          variables: {DATABASE_URL: databaseUrl, ALLOWED_ORIGINS: frontendUrl},
+          healthcheckPath: backend.healthcheckPath,
+          healthcheckTimeoutS: 5,
+          preDeployCommand: backend.preDeployCommand,
+          startCommand: backend.startCommand,
+        },
+      ],
+      workDir: join(folder, 'railway'),
+    }),
+  );
+  const backendUrl = railway.serviceUrl(names.railwayService);
+  const product = await writeProduct({
+    dir: repository,
+    apiUrl: backendUrl,
+    files: {
+      '.github/switchback.yml': productConfig({
+        vercelApi: vercel.url,
+        vercelProject: names.vercelProject,
+        vercelTeam: names.vercelTeam,
+        frontend: frontendUrl,
+        railwayApi: railway.url,
+        railwayService: 'api',
+        backend: backendUrl,
+        s3: s3.url,
+        bucket: names.bucket,
+      }),
+      'keys/backup.asc': keys.publicKey,
+    },
+  });
+  await Promise.all([
+    railway.seedLive(names.railwayService, product.commits.v1),
+    vercel.seed({
+      projectId: names.vercelProject,
+      files: await filesBelow(join(product.dir, 'frontend')),
+      promoted: true,
+      commit: product.commits.v1,
+    }),
+  ]);
+  const kept = started.move();
+  const close = () => kept.disposeAsync();
+  return {
+    folder,
+    postgres,
+    databaseUrl,
+    s3,
+    github,
+    vercel,
+    railway,
+    product,
+    keys,
+    frontendUrl,
+    backendUrl,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function filesBelow(folder: string): Promise<Record<string, Buffer>> {
+  const entries = await readdir(folder, {recursive: true, withFileTypes: true});
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Object.fromEntries(
+    await Promise.all(paths.map(async (path) => [relative(folder, path), await readFile(path)] as const)),
+  );
+}
