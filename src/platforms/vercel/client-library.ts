@@ -86,7 +86,7 @@ function creationFailure(thrown: unknown, signal: AbortSignal): Failure {
   const code = text(said.code);
   if (thrown.name === 'DeploymentError' && code) return uploadRefused(thrown, code, text(said.errorName));
   if (isNotJson(thrown)) return refusedFailure('take the upload', {status: 0, error: {}, isJson: false});
-  if (thrown.name === 'TypeError' || thrown.cause !== undefined) {
+  if (isBroken(thrown)) {
     return new Failure('VERCEL_UNREACHABLE', `The upload to Vercel broke off: ${reasonOf(thrown)}`, {
       remedy: 'Check the network of this machine and https://www.vercel-status.com, then run again.',
       retryable: true,
@@ -101,6 +101,13 @@ function creationFailure(thrown: unknown, signal: AbortSignal): Failure {
 /** An error object rather than an answer's body; by shape, since the library may run in another realm. */
 const isError = (thrown: unknown): thrown is Error =>
   thrown instanceof Error || typeof record(thrown)?.stack === 'string';
+
+/** A connection that broke, or an upload stopped because another one did; the library may have made text of the cause. */
+const isBroken = (error: Error): boolean =>
+  error.name === 'TypeError' ||
+  error.name === 'AbortError' ||
+  error.cause !== undefined ||
+  /fetch failed|terminated|aborted|socket|ECONN|ETIMEDOUT/i.test(error.message);
 
 function uploadRefused(error: Error, code: string, name: string | undefined): Failure {
   return refusedFailure('take the upload', {

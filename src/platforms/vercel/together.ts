@@ -5,7 +5,7 @@
 export async function together<T extends readonly unknown[] | []>(
   reads: T,
 ): Promise<{-readonly [P in keyof T]: Awaited<T[P]>}> {
-  const settled = await Promise.allSettled(reads);
+  const settled = await Promise.allSettled<unknown>(reads);
   const failed = settled.find((outcome): outcome is PromiseRejectedResult => outcome.status === 'rejected');
   if (failed) throw failed.reason;
   return settled.map((outcome) => (outcome as PromiseFulfilledResult<unknown>).value) as never;
