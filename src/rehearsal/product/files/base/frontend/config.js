@@ -1,0 +1,5 @@
+window.productConfig = {
+  "version": "__VERSION__",
+  "api": "__API_URL__",
+  "calls": [{"path": "/api/items"}, {"path": "/api/orders"}]
+};
