@@ -84,7 +84,7 @@ function send(
     const timer = setTimeout(
       () =>
         fail(
-          new ProbeError('timeout', `no complete answer within ${request.timeoutMs} ms (${phase})`, {
+          new ProbeError('timeout', `no complete answer within ${Math.round(request.timeoutMs)} ms (${phase})`, {
             latencyMs: elapsed(),
           }),
         ),
@@ -148,9 +148,10 @@ function read(incoming: IncomingMessage, keepBytes: number): Promise<{body: Buff
     let bytes = 0;
     const body = decoded(incoming, reject);
     const stop = (error: Error) => {
+      // First the reason: destroying tells of an aborted connection, in the same moment.
+      reject(error);
       incoming.destroy();
       if (body !== incoming) body.destroy();
-      reject(error);
     };
     body.on('data', (chunk: Buffer) => {
       bytes += chunk.length;

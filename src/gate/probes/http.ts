@@ -48,6 +48,7 @@ export async function ask(
     request.expect,
     context,
     shown,
+    onAnswer !== undefined,
   );
   onAnswer?.(answer);
   const facts: Partial<ProbeResult> = {
@@ -88,9 +89,10 @@ async function follow(
   expectation: Expectation | undefined,
   context: ProbeContext,
   shown: string,
+  keepBody: boolean,
 ): Promise<Answer> {
   const deadlineMs = performance.now() + first.timeoutMs;
-  const keepBytes = readsBody(expectation) ? maxBodyBytes : excerptBytes;
+  const keepBytes = keepBody || readsBody(expectation) ? maxBodyBytes : excerptBytes;
   const wantsRedirect =
     expectation?.redirect !== undefined || statusesOf(expectation).some((status) => status >= 300 && status < 400);
   let hop = first;

@@ -45,6 +45,8 @@ export interface ProbeContext {
   readonly exchange: Exchange;
   /** True to avoid a kept connection. */
   readonly fresh?: boolean;
+  /** Extra certificate authority to trust (PEM). */
+  readonly ca?: string;
 }
 
 export type Probe = (check: CheckDefinition, context: ProbeContext) => Promise<ProbeResult>;
