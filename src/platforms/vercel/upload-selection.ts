@@ -85,7 +85,7 @@ async function visit(walk: Walk, folder: string, inherited: readonly Layer[]): P
       if (!isFolder && isEnvironmentFile(entry.name)) walk.environmentFiles.push(path);
       continue;
     }
-    if (isFolder) await visit(walk, path, layers);
+    if (isFolder) await visit(walk, path, layersInside(walk, layers, path));
     else if (entry.isSymbolicLink()) walk.links.push(path);
     else if (entry.isFile()) walk.files.push(path);
     else continue;
@@ -111,11 +111,18 @@ function isLeftOut(walk: Walk, layers: readonly Layer[], path: string, isFolder:
   return false;
 }
 
+/** In a folder that `.vercelignore` brought back, the rules that had left it out whole no longer speak. */
+function layersInside(walk: Walk, layers: readonly Layer[], folder: string): readonly Layer[] {
+  if (!walk.vercelIgnore.test(`${folder}/`).unignored) return layers;
+  return layers.filter((layer) => !layer.rules.ignores(`${relativeTo(layer.folder, join(walk.root, folder))}/`));
+}
+
 async function vercelRules(root: string): Promise<string[]> {
   const own = (await readText(join(root, '.vercelignore'))) ?? (await readText(join(root, '.nowignore'))) ?? '';
   const isRust = (await readText(join(root, 'Cargo.toml'))) !== undefined;
-  // Same reading as the platform's client: a leading `./` means the root.
-  return [...neverUploaded, environmentRule, ...(isRust ? ['/target'] : []), own.replace(/(\n|^)\.\//g, '$1')];
+  // Same reading as the platform's client, which drops a leading `./`.
+  const ownRules = own.split(/\r?\n/).map((line) => line.replace(/^\.\//, ''));
+  return [...neverUploaded, environmentRule, ...(isRust ? ['/target'] : []), ...ownRules];
 }
 
 async function gitRules(folder: string): Promise<Ignore | undefined> {
