@@ -131,7 +131,7 @@ async function compareRestored(
 
 async function readFacts(connection: Connection, signal: AbortSignal): Promise<ServerFacts> {
   await using session = await openSession(connection, {signal});
-  return readServerFacts(session);
+  return await readServerFacts(session);
 }
 
 /** Asked before anything is restored: a dump of pgvector needs a server that has pgvector. */

@@ -145,7 +145,29 @@ async function writeParts(
   const [measured] = await allOrStop([database ? database.measure() : undefined, writing], stop);
   const order = sources.map((source) => source.key);
   parts.sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key));
-  return {parts, content: measured && database ? database.describe(measured) : undefined};
+  const content = measured && database ? database.describe(measured) : undefined;
+  if (!content || request.manifestDetail !== 'minimal') return {parts, content};
+  return {parts: [...parts, await writePart(detailsOf(content), context)], content};
+}
+
+/** Names of tables and counts of rows may be nobody's business: they go into the encryption. */
+function detailsOf({content}: ManifestDatabase): PartSource {
+  async function* stream() {
+    yield Buffer.from(JSON.stringify(content));
+  }
+  return {
+    role: 'details',
+    name: 'inventory',
+    key: 'details.json.pgp',
+    format: 'json',
+    compression: {method: 'none', where: 'none'},
+    stream: stream(),
+  };
+}
+
+function inClear(database: ManifestDatabase, detail: SetRequest['manifestDetail']): ManifestDatabase {
+  const {content, ...rest} = database;
+  return detail === 'minimal' ? rest : {...rest, ...(content ? {content} : {})};
 }
 
 /** Waits for all; when one fails, stops the others, lets them end, and throws the failure that came first. */
@@ -208,7 +230,7 @@ function composeManifest({
         ...(expires ? {expires} : {}),
       })),
     },
-    ...(content ? {database: content} : {}),
+    ...(content ? {database: inClear(content, request.manifestDetail)} : {}),
     tools: {
       node: process.versions.node,
       ...(content

@@ -20,7 +20,6 @@ export interface MultipartTarget {
   readonly bucket: string;
   /** Full key, prefix included. */
   readonly key: string;
-  readonly conditional: boolean;
   readonly contentType: string;
   readonly parallel: number;
   readonly signal?: AbortSignal;
@@ -122,10 +121,11 @@ export class MultipartUpload {
     this.#inFlight.add(sending);
   }
 
-  async complete(): Promise<{readonly bytes: number; readonly etag: string | undefined}> {
+  /** @param conditional refuse when the key exists by now. May be called again after STORE_UNSUPPORTED. */
+  async complete(conditional: boolean): Promise<{readonly bytes: number; readonly etag: string | undefined}> {
     await Promise.all(this.#inFlight);
     if (this.#failure !== undefined) throw this.#failure;
-    const {client, bucket: Bucket, key: Key, conditional, signal} = this.#target;
+    const {client, bucket: Bucket, key: Key, signal} = this.#target;
     const Parts = [...this.#done].sort((a, b) => a.PartNumber! - b.PartNumber!);
     try {
       const answer = await client.send(

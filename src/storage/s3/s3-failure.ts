@@ -9,6 +9,7 @@ const remedies: Record<string, string> = {
   STORE_CREDENTIALS:
     'Pass valid credentials as secrets, or let the job assume a role (OIDC) whose lifetime covers the whole backup.',
   STORE_UNAVAILABLE: 'Wait and run again; the store did not answer properly.',
+  STORE_UNSUPPORTED: 'This store lacks a function; use another one.',
   STORE: 'Read the message; if it persists, check endpoint, region and `path-style`.',
 };
 
@@ -28,6 +29,7 @@ const byName: Record<string, string> = {
   InvalidToken: 'STORE_CREDENTIALS',
   CredentialsProviderError: 'STORE_CREDENTIALS',
   RequestTimeTooSkewed: 'STORE_UNAVAILABLE',
+  NotImplemented: 'STORE_UNSUPPORTED',
   SlowDown: 'STORE_UNAVAILABLE',
   RequestTimeout: 'STORE_UNAVAILABLE',
   TimeoutError: 'STORE_UNAVAILABLE',
@@ -58,6 +60,7 @@ export function s3Failure(what: string, error: unknown, signal?: AbortSignal): F
 function codeOf(status: number | undefined, errno: string | undefined): string {
   if (status === undefined) return errno ? 'STORE_UNAVAILABLE' : 'STORE';
   if (status === 404) return 'STORE_NOT_FOUND';
+  if (status === 501) return 'STORE_UNSUPPORTED';
   if (status === 412) return 'STORE_EXISTS';
   if (status === 401 || status === 403) return 'STORE_DENIED';
   return status >= 500 || status === 408 || status === 429 || status === 409 ? 'STORE_UNAVAILABLE' : 'STORE';

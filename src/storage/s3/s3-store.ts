@@ -9,7 +9,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import {Failure} from '../../kernel/errors.js';
-import type {PutOptions, Store, StoredObject, UnfinishedUpload, UploadOptions} from '../store.js';
+import type {PutOptions, Store, StoredObject, StoreTraits, UnfinishedUpload, UploadOptions} from '../store.js';
 import {abortUpload, MultipartUpload, PartPacker, partSizeFor} from './multipart.js';
 import {s3Failure} from './s3-failure.js';
 
@@ -30,8 +30,6 @@ export interface S3Settings {
   readonly partSize?: number | undefined;
   /** Parts sent at the same time; memory is (this + 1) times the part size. Default 4. */
   readonly parallel?: number;
-  /** False where the store refuses or ignores `If-None-Match` (found by `probeS3`). Default true. */
-  readonly conditional?: boolean;
   /** Largest number of tries per request; default 5. */
   readonly maxAttempts?: number;
 }
@@ -43,39 +41,50 @@ export function openS3Store(settings: S3Settings): Store & {readonly client: S3C
 
 class S3Store implements Store {
   readonly location: string;
-  readonly traits;
   readonly client: S3Client;
   readonly #settings: S3Settings;
   readonly #root: string;
+  #conditional = true;
 
   constructor(settings: S3Settings) {
     this.#settings = settings;
     const prefix = settings.prefix.replace(/^\/+|\/+$/g, '');
     this.#root = prefix ? `${prefix}/` : '';
     this.location = `s3://${settings.bucket}${prefix ? `/${prefix}` : ''}`;
-    this.traits = {versioned: false, conditional: settings.conditional ?? true};
     this.client = makeClient(settings);
   }
 
+  get traits(): StoreTraits {
+    return {versioned: false, conditional: this.#conditional};
+  }
+
   async put(key: string, body: Buffer, options: PutOptions = {}): Promise<StoredObject> {
-    const command = new PutObjectCommand({
-      Bucket: this.#settings.bucket,
-      Key: this.#key(key),
-      Body: body,
-      ContentLength: body.length,
-      ContentType: options.contentType ?? 'application/octet-stream',
-      ...(options.ifAbsent && this.traits.conditional ? {IfNoneMatch: '*'} : {}),
-    });
-    if (options.ifAbsent && !this.traits.conditional) await this.#refuseExisting(key);
-    const answer = await this.#send(`Storing ${key}`, options.signal, (abortSignal) =>
-      this.client.send(command, {abortSignal}),
-    );
-    return {key, bytes: body.length, modifiedMs: Date.now(), ...(answer.ETag ? {etag: answer.ETag} : {})};
+    if (options.ifAbsent) await this.#refuseExisting(key, body);
+    const send = (conditional: boolean) => {
+      const command = new PutObjectCommand({
+        Bucket: this.#settings.bucket,
+        Key: this.#key(key),
+        Body: body,
+        ContentLength: body.length,
+        ContentType: options.contentType ?? 'application/octet-stream',
+        ...(conditional ? {IfNoneMatch: '*'} : {}),
+      });
+      return this.#send(`Storing ${key}`, options.signal, (abortSignal) => this.client.send(command, {abortSignal}));
+    };
+    try {
+      const answer = await this.#ifAbsent(options.ifAbsent ?? false, send);
+      return {key, bytes: body.length, modifiedMs: Date.now(), ...(answer.ETag ? {etag: answer.ETag} : {})};
+    } catch (error) {
+      const own =
+        error instanceof Failure && error.code === 'STORE_EXISTS' ? await this.#sameStored(key, body) : undefined;
+      if (own) return own;
+      throw error;
+    }
   }
 
   async upload(key: string, source: AsyncIterable<Uint8Array>, options: UploadOptions = {}): Promise<StoredObject> {
     const packer = new PartPacker(partSizeFor(options.expectedBytes, this.#settings.partSize));
-    if (options.ifAbsent && !this.traits.conditional) await this.#refuseExisting(key);
+    if (options.ifAbsent) await this.#refuseExisting(key);
     let upload: MultipartUpload | undefined;
     try {
       for await (const chunk of source) {
@@ -87,7 +96,10 @@ class S3Store implements Store {
       options.signal?.throwIfAborted();
       if (!upload) return await this.put(key, packer.rest(), options);
       if (packer.rest().length) await upload.send(packer.rest(), () => {});
-      const {bytes, etag} = await upload.complete();
+      const sent = upload;
+      const {bytes, etag} = await this.#ifAbsent(options.ifAbsent ?? false, (conditional) =>
+        sent.complete(conditional),
+      );
       return {key, bytes, modifiedMs: Date.now(), ...(etag ? {etag} : {})};
     } catch (error) {
       await upload?.abort();
@@ -105,9 +117,7 @@ class S3Store implements Store {
     const answer = await this.#send(`Reading ${key}`, options.signal, (abortSignal) =>
       this.client.send(command, {abortSignal}),
     );
-    const body = answer.Body as Readable;
-    if (answer.ContentLength === undefined) return body;
-    return body;
+    return answer.Body as Readable;
   }
 
   async head(key: string): Promise<StoredObject | undefined> {
@@ -185,7 +195,6 @@ class S3Store implements Store {
       client: this.client,
       bucket: this.#settings.bucket,
       key: this.#key(key),
-      conditional: Boolean(options.ifAbsent && this.traits.conditional),
       contentType: options.contentType ?? 'application/octet-stream',
       parallel: this.#settings.parallel ?? 4,
       ...(options.signal ? {signal: options.signal} : {}),
@@ -193,11 +202,33 @@ class S3Store implements Store {
     });
   }
 
-  async #refuseExisting(key: string): Promise<void> {
-    if (await this.head(key))
-      throw new Failure('STORE_EXISTS', `${key} exists already`, {
-        remedy: 'Nothing to do: an object is never replaced. A new run uses a new id.',
-      });
+  /**
+   * Asks the store to refuse what exists, and does without where it does not know how (Backblaze B2 answers 501). Some
+   * servers accept the header and ignore it, so that callers have looked beforehand in any case; ids are random too.
+   */
+  async #ifAbsent<T>(wanted: boolean, send: (conditional: boolean) => Promise<T>): Promise<T> {
+    if (!wanted || !this.#conditional) return send(false);
+    try {
+      return await send(true);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'STORE_UNSUPPORTED') throw error;
+      this.#conditional = false;
+      return send(false);
+    }
+  }
+
+  async #refuseExisting(key: string, body?: Buffer): Promise<void> {
+    const head = await this.head(key);
+    if (head && !(body && (await this.#sameStored(key, body)))) throw existing(key);
+  }
+
+  /** The object, when it is byte for byte this one: then a create whose answer was lost had worked. */
+  async #sameStored(key: string, body: Buffer): Promise<StoredObject | undefined> {
+    const head = await this.head(key);
+    if (head?.bytes !== body.length) return undefined;
+    const chunks: Buffer[] = [];
+    for await (const chunk of await this.get(key)) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).equals(body) ? head : undefined;
   }
 
   async #send<T>(
@@ -255,5 +286,11 @@ function makeClient(settings: S3Settings): S3Client {
 function brokenListing(prefix: string): Failure {
   return new Failure('STORE_LISTING', `The store cut the listing of ${prefix} short and gave no way to go on`, {
     remedy: 'Run again; nothing is deleted on the strength of half a list.',
+  });
+}
+
+function existing(key: string): Failure {
+  return new Failure('STORE_EXISTS', `${key} exists already`, {
+    remedy: 'Nothing to do: an object is never replaced. A new run uses a new id.',
   });
 }

@@ -1,0 +1,161 @@
+import {createHash} from 'node:crypto';
+import {readdir, readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {restoreDatabase} from '../../src/backup/restore-database.js';
+import {findNewestSet, listSets} from '../../src/backup/set-list.js';
+import {checkDigests, checkPlaintext} from '../../src/backup/verify-set.js';
+import type {SetResult} from '../../src/backup/write-set.js';
+import {type BackupWorld, run, series, startBackupWorld, startGnupg} from './backup-world.js';
+
+describe('a set', () => {
+  let world: BackupWorld;
+  let url: string;
+  let set: SetResult;
+  const signal = new AbortController().signal;
+
+  beforeAll(async () => {
+    world = await startBackupWorld();
+    url = await world.database('shop');
+    set = await world.backUp(url);
+  });
+  afterAll(async () => world?.[Symbol.asyncDispose]());
+
+  test('is sealed by a manifest that names what it holds', async () => {
+    const {manifest} = set;
+    expect(manifest.parts.map(({role}) => role)).toEqual(['database']);
+    expect(manifest.checks).toEqual({childExitCodes: 'ok', storedSize: 'ok', readBack: 'ok'});
+    expect(manifest.database).toMatchObject({name: 'shop', serverMajor: world.server.major, depth: 'digests'});
+    expect(manifest.database?.content).toMatchObject({
+      migration: {newest: '002_second', count: 2},
+      largeObjects: {count: 1},
+      objects: {views: 1, materializedViews: 1, functions: 2, triggers: 1, policies: 1, types: 1},
+      invalid: [],
+    });
+    expect(manifest.database?.content?.tables.map(({name, rows}) => [name, rows])).toEqual([
+      ['public."Odd name"', 2],
+      ['public.customers', 2000],
+      ['public.events_2026', 300],
+      ['public.orders', 5000],
+      ['public.schema_migrations', 2],
+    ]);
+  });
+
+  test('says the truth about the stored bytes', async () => {
+    const part = set.manifest.parts[0]!;
+    const stored = await readFile(join(world.store.location, set.prefix, part.key));
+    expect(createHash('sha256').update(stored).digest('hex')).toBe(part.ciphertext.sha256);
+    expect(stored.length).toBe(part.ciphertext.bytes);
+  });
+
+  test('is found as the newest one', async () => {
+    expect((await findNewestSet(world.store, series))?.id).toBe(set.id);
+    expect(await findNewestSet(world.store, {...series, environment: 'staging'})).toBeUndefined();
+    expect((await listSets(world.store, series)).unsealed).toEqual([]);
+  });
+
+  test('opens with stock gpg, zstd and pg_restore alone', async () => {
+    const gnupg = await startGnupg(world.keys.privateKey);
+    try {
+      const part = set.manifest.parts[0]!;
+      const archive = join(world.folder, 'by-hand.dump');
+      await gnupg.decrypt(
+        join(world.store.location, set.prefix, part.key),
+        part.compression.where === 'stream' ? `${archive}.zst` : archive,
+      );
+      if (part.compression.where === 'stream') await run('zstd', ['-q', '-d', '-f', `${archive}.zst`, '-o', archive]);
+      const target = await world.server.createDatabase('by_hand');
+      await run(join(world.server.binDir, 'pg_restore'), [
+        '--exit-on-error',
+        '--no-owner',
+        `--dbname=${target}`,
+        archive,
+      ]);
+      expect(await world.sql(target, 'SELECT count(*)::int AS n, sum(total)::text AS total FROM orders')).toEqual([
+        {n: 5000, total: '12502500.00'},
+      ]);
+    } finally {
+      await gnupg.close();
+    }
+  });
+
+  test('is restored into a new database and equals the manifest in every point', async () => {
+    const restored = await restoreDatabase({
+      store: world.store,
+      manifest: set.manifest,
+      keys: [world.unlocked],
+      server: world.admin,
+      database: 'shop_restored',
+      owners: 'drop',
+      env: process.env,
+      signal,
+    });
+    expect(restored.comparison).toMatchObject({differences: [], notes: []});
+    expect(restored.comparison.compared).toBeGreaterThan(25);
+    expect(await world.sql(world.server.urlOf('shop_restored'), 'SELECT twice(21) AS n')).toEqual([{n: 42}]);
+  });
+
+  test('passes both checks that do not need a server', async () => {
+    expect((await checkDigests({store: world.store, manifest: set.manifest, signal})).parts).toHaveLength(1);
+    expect(
+      await checkPlaintext({
+        store: world.store,
+        manifest: set.manifest,
+        signal,
+        keys: [world.unlocked],
+        env: process.env,
+      }),
+    ).toMatchObject({tables: 5});
+  });
+
+  test('holds the moment of the dump, whatever is written meanwhile', async () => {
+    const busy = await world.database('busy');
+    let stop = false;
+    const writer = (async () => {
+      while (!stop)
+        await world.sql(
+          busy,
+          `INSERT INTO customers (email) SELECT gen_random_uuid()::text FROM generate_series(1, 200)`,
+        );
+    })();
+    const made = await world.backUp(busy, {allowShrink: true});
+    stop = true;
+    await writer;
+    const restored = await restoreDatabase({
+      store: world.store,
+      manifest: made.manifest,
+      keys: [world.unlocked],
+      server: world.admin,
+      database: 'busy_restored',
+      owners: 'drop',
+      env: process.env,
+      signal,
+    });
+    expect(restored.comparison.differences).toEqual([]);
+    const [{n}] = (await world.sql(busy, 'SELECT count(*)::int AS n FROM customers')) as [{n: number}];
+    expect(n).toBeGreaterThan(
+      made.manifest.database!.content!.tables.find(({name}) => name === 'public.customers')!.rows!,
+    );
+  });
+
+  test('keeps table names to itself when asked to', async () => {
+    const made = await world.backUp(url, {manifestDetail: 'minimal', allowShrink: true});
+    const text = await readFile(join(world.store.location, made.manifestKey), 'utf8');
+    expect(text).not.toContain('customers');
+    const restored = await restoreDatabase({
+      store: world.store,
+      manifest: made.manifest,
+      keys: [world.unlocked],
+      server: world.admin,
+      database: 'minimal_restored',
+      owners: 'drop',
+      env: process.env,
+      signal,
+    });
+    expect(restored.comparison.compared).toBeGreaterThan(25);
+  });
+
+  test('leaves no temporary file behind', async () => {
+    expect(await readdir(join(world.store.location, '.unfinished'))).toEqual([]);
+  });
+});
