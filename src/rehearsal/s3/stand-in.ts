@@ -45,6 +45,8 @@ export interface S3StandIn extends StandIn {
   readonly quirks: S3Quirks;
   /** Current objects in key order. @throws when there is no such bucket. */
   objects(bucket: string): StoredObject[];
+  /** Keys of the current objects, in order. */
+  keys(bucket: string): string[];
   read(bucket: string, key: string): Promise<Buffer>;
   /** Puts an object in place without a request. */
   put(bucket: string, key: string, bytes: Buffer): Promise<void>;
@@ -142,7 +144,7 @@ function refuse({request, response}: Exchange, error: S3Error, requestId: string
   request.resume();
 }
 
-function outsideView(state: S3State): Pick<S3StandIn, 'objects' | 'read' | 'put' | 'tamper' | 'uploads'> {
+function outsideView(state: S3State): Pick<S3StandIn, 'objects' | 'keys' | 'read' | 'put' | 'tamper' | 'uploads'> {
   const bucketNamed = (name: string) => {
     const bucket = state.buckets.get(name);
     if (!bucket) throw new S3Error(404, 'NoSuchBucket', `no bucket ${name}`);
@@ -161,6 +163,10 @@ function outsideView(state: S3State): Pick<S3StandIn, 'objects' | 'read' | 'put'
   };
   return {
     read,
+    keys: (bucket) =>
+      bucketNamed(bucket)
+        .keys()
+        .filter((key) => bucketNamed(bucket).current(key)),
     objects: (bucket) =>
       bucketNamed(bucket)
         .keys()
