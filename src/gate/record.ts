@@ -29,6 +29,8 @@ export interface RecordCheck {
   readonly n: number;
   readonly failures: number;
   readonly warmup_probes: number;
+  /** Contract checks only: reads that found it kept. */
+  readonly kept?: number;
   readonly void: number;
   readonly unusable: number;
   readonly log10_evidence_fail: number;
@@ -283,6 +285,7 @@ function recordCheck(check: CheckState, gate: Gate, share: number): RecordCheck 
     n: stream.probes,
     failures: stream.failures,
     warmup_probes: check.warmUpProbes,
+    ...(plan.mode === 'stream' ? {} : {kept: check.kept}),
     void: check.void,
     unusable: check.unusable,
     log10_evidence_fail: toLog10(stream.objectiveLog),

@@ -54,6 +54,7 @@ function configOf(address: string, timeoutMs: number, {ca}: ProbeContext): {conf
   const url = new URL(address);
   const local = /^(localhost|127\.|\[?::1)/.test(url.hostname) || url.hostname === '';
   const mode = url.searchParams.get('sslmode') ?? (local ? 'disable' : 'require');
+  if (!/^(disable|allow|prefer|require|verify-ca|verify-full)$/.test(mode)) throw new ProbeError('local', 'the database address has an unknown sslmode');
   const ssl = mode === 'disable' ? false : {rejectUnauthorized: mode.startsWith('verify'), ...(ca ? {ca} : {})};
   const config: ClientConfig = {
     host: decodeURIComponent(url.hostname.replace(/^\[|\]$/g, '')) || url.searchParams.get('host') || 'localhost',
