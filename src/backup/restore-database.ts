@@ -24,6 +24,8 @@ export interface DatabaseRestore {
   /** Name of the database to make; must not exist. */
   readonly database: string;
   readonly owners: 'keep' | 'drop';
+  /** `nearest` accepts another sort order where the target lacks the original's; only for drills. */
+  readonly locale?: 'exact' | 'nearest';
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
@@ -34,6 +36,7 @@ export interface RestoredDatabase {
   readonly connection: Connection;
   readonly server: ServerFacts;
   readonly comparison: Comparison;
+  readonly sameLocale: boolean;
   /** Milliseconds by stage. */
   readonly durationMs: {readonly restore: number; readonly compare: number; readonly total: number};
 }
@@ -58,11 +61,8 @@ export async function restoreDatabase(request: DatabaseRestore): Promise<Restore
   const tools = chooseRestoreClient(await findClientTools(request.env), archiveMajor(source), server.major);
   await refuseMissingExtensions(request.server, source, signal);
   const startedMs = clock.now();
-  const connection = await createDatabase(
-    request.server,
-    {name: request.database, encoding: source.encoding, collate: source.collate, ctype: source.ctype},
-    signal,
-  );
+  const wanted = {name: request.database, encoding: source.encoding, collate: source.collate, ctype: source.ctype};
+  const {connection, sameLocale} = await createDatabase(request.server, wanted, request.locale ?? 'exact', signal);
   try {
     log(`Restoring into the new database ${request.database} with pg_restore ${tools.version}.`);
     const around = part.compression.where === 'stream' ? (part.compression.method as 'zstd' | 'gzip') : 'none';
@@ -89,6 +89,7 @@ export async function restoreDatabase(request: DatabaseRestore): Promise<Restore
       connection,
       server,
       comparison,
+      sameLocale,
       durationMs: {restore: restoredMs - startedMs, compare: endMs - restoredMs, total: endMs - startedMs},
     };
   } catch (error) {

@@ -3,6 +3,7 @@ import {Failure} from '../kernel/errors.js';
 import {readAll, type Store} from '../storage/store.js';
 import {decodeManifest, type Manifest} from './manifest.js';
 import {manifestName, type Series, type SetId, setPrefix, signatureName} from './set-name.js';
+import {manifestDigest} from './verification.js';
 
 /** Whose manifests are believed. Without signers anyone who can write to the store can make a set. */
 export interface Trust {
@@ -12,6 +13,8 @@ export interface Trust {
 
 export interface TrustedManifest {
   readonly manifest: Manifest;
+  /** SHA-256 of its stored bytes. */
+  readonly sha256: string;
   /** Fingerprint of the signer; undefined when no signature was asked for. */
   readonly signedBy: string | undefined;
 }
@@ -32,7 +35,7 @@ export async function readTrustedManifest(
   const signedBy = trust.signers.length
     ? await verifyDetached(bytes, await readSignature(store, prefix, id), trust.signers)
     : undefined;
-  return {manifest: decodeManifest(bytes, {id, ...series}), signedBy};
+  return {manifest: decodeManifest(bytes, {id, ...series}), sha256: manifestDigest(bytes), signedBy};
 }
 
 async function readSignature(store: Store, prefix: string, id: SetId): Promise<string> {

@@ -12,6 +12,9 @@ export interface ChildOptions {
   /** Default: pipe. */
   readonly stdout?: 'ignore' | 'pipe' | Stream;
   readonly cwd?: string;
+  /** Runs the child as another account; only root may. */
+  readonly uid?: number;
+  readonly gid?: number;
   /** Aborting sends SIGINT, and SIGKILL to whoever is still there two seconds later. */
   readonly signal?: AbortSignal;
   /** Texts that must not appear in `stderr` of the result. */
@@ -46,6 +49,8 @@ export function startChild(options: ChildOptions): Child {
     env: {...options.env},
     stdio,
     cwd: options.cwd,
+    uid: options.uid,
+    gid: options.gid,
     windowsHide: true,
   });
   let killer: NodeJS.Timeout | undefined;

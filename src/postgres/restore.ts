@@ -1,10 +1,10 @@
 import {join} from 'node:path';
 import {succeeded} from '../kernel/child.js';
-import {Failure} from '../kernel/errors.js';
+import {Failure, messageOf} from '../kernel/errors.js';
 import type {ClientTools} from './client-tools.js';
 import {type Connection, keepaliveOptions, libpqEnvironment, secretsOf} from './connection.js';
 import {programFailure} from './dump-failure.js';
-import {openSession} from './session.js';
+import {openSession, type Session} from './session.js';
 import {type Environment, type OuterCompression, pipeThrough} from './unpacking.js';
 
 export interface ArchiveRestore {
@@ -59,27 +59,50 @@ export interface NewDatabase {
   readonly ctype: string;
 }
 
-/** Makes an empty database from template0, so that nothing local gets mixed in. @throws Failure DATABASE_EXISTS */
+/**
+ * Makes an empty database from template0, so that nothing local gets mixed in.
+ * @param locale `exact` insists on the sort order of the original; `nearest` takes C where this machine lacks it.
+ * @returns whether the sort order is the original's.
+ * @throws Failure DATABASE_EXISTS, DATABASE_LOCALE
+ */
 export async function createDatabase(
   server: Connection,
   wanted: NewDatabase,
+  locale: 'exact' | 'nearest',
   signal: AbortSignal,
-): Promise<Connection> {
+): Promise<{readonly connection: Connection; readonly sameLocale: boolean}> {
   await using session = await openSession(server, {signal});
   const rows = await session.query('SELECT 1 FROM pg_database WHERE datname = $1', [wanted.name]);
   if (rows.length)
     throw new Failure('DATABASE_EXISTS', `The database ${wanted.name} exists already`, {
       remedy: 'Choose another name, or drop it first if it is a leftover.',
     });
+  const connection = {...server, database: wanted.name};
+  try {
+    await create(session, wanted);
+    return {connection, sameLocale: true};
+  } catch (error) {
+    if (!/locale name|encoding .* does not match locale/.test(messageOf(error))) throw error;
+    if (locale === 'exact')
+      throw new Failure('DATABASE_LOCALE', `The target server lacks the locale ${wanted.collate}`, {
+        remedy: 'Restore into a server made from the image that production uses.',
+        cause: error,
+      });
+    await create(session, {...wanted, collate: 'C', ctype: 'C'});
+    return {connection, sameLocale: false};
+  }
+}
+
+async function create(session: Session, {name, encoding, collate, ctype}: NewDatabase): Promise<void> {
+  const template = 'CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L';
   const [row] = await session.query<{sql: string}>('SELECT format($1, $2::text, $3::text, $4::text, $5::text) AS sql', [
-    'CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
-    wanted.name,
-    wanted.encoding,
-    wanted.collate,
-    wanted.ctype,
+    template,
+    name,
+    encoding,
+    collate,
+    ctype,
   ]);
   await session.query(row!.sql);
-  return {...server, database: wanted.name};
 }
 
 /** Drops a database and everyone's connections to it; fine when it is gone already. */
