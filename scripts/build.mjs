@@ -4,6 +4,7 @@ import {spawn} from 'node:child_process';
 import {cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {dirname, join, relative} from 'node:path';
+import {minify} from '@swc/core';
 import {compile} from './compile.mjs';
 import {root} from './node24.mjs';
 
@@ -61,6 +62,14 @@ async function bundle(name) {
   mkdirSync(target, {recursive: true});
   cpSync(out, target, {recursive: true});
   console.log(`${name.padEnd(14)} ${(sizeOf(target) / 1e6).toFixed(2)} MB`);
+}
+
+// ncc minifies its main file only; lazy chunks are half of what is committed and downloaded.
+async function minifyAll(folder) {
+  for (const file of filesOf(folder).filter((name) => name.endsWith('.js'))) {
+    const {code} = await minify(readFileSync(join(folder, file), 'utf8'), {module: true, ecma: 2022, compress: {ecma: 2022, passes: 1}, mangle: true, format: {comments: false, ecma: 2022}});
+    writeFileSync(join(folder, file), code);
+  }
 }
 
 function differences(name, fresh, committed) {
