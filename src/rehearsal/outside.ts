@@ -15,12 +15,13 @@ export const check = (ok: boolean, text: string): Check => ({ok, text});
 
 /** What production serves, as the platforms' state says and as a request confirms. */
 export async function serving(world: World): Promise<{frontend: string; backend: string; answers: boolean}> {
-  const hosts = world.vercel.state().hosts.filter((host) => host.projectId === names.vercelProject && host.production);
+  const project = world.vercel.state().projects.find((candidate) => candidate.id === names.vercelProject);
+  const served = (project?.hosts ?? []).map((host) => host.deploymentId ?? 'nothing');
   const service = world.railway.state().services.find((candidate) => candidate.id === names.railwayService);
   const [page, health] = await Promise.all([fetch(world.frontendUrl), fetch(`${world.backendUrl}/api/health`)]);
   await Promise.all([page.arrayBuffer(), health.arrayBuffer()]);
   return {
-    frontend: [...new Set(hosts.map((host) => host.deploymentId))].join('+'),
+    frontend: [...new Set(served)].join('+'),
     backend: service?.servingCommit ?? 'nothing',
     answers: page.ok && health.ok,
   };
@@ -28,7 +29,7 @@ export async function serving(world: World): Promise<{frontend: string; backend:
 
 /** Opens the newest set with nothing of this suite: `gpg` and `pg_restore`, or openpgp.js where GnuPG is not installed. */
 export async function openNewestSet(world: World): Promise<Check[]> {
-  const keys = world.s3.keys(names.bucket);
+  const keys = world.s3.objects(names.bucket).map((object) => object.key);
   const manifests = keys.filter((key) => key.endsWith('/manifest.json')).sort();
   const newest = manifests.at(-1);
   if (!newest) return [check(false, 'no sealed set is in the bucket')];
