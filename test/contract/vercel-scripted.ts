@@ -26,6 +26,9 @@ export interface Scripted extends StandIn {
 
 export type Answer = readonly [status: number, body?: unknown, headers?: Record<string, string>];
 
+/** The request is taken and never answered. */
+export const noAnswer: Answer = [0];
+
 export const anchorId = 'dpl_anchor';
 export const candidateId = 'dpl_1';
 
@@ -84,6 +87,7 @@ export async function startScripted(): Promise<Scripted> {
   }
 
   function send({response}: Exchange, [status, body, headers]: Answer): void {
+    if (status === noAnswer[0]) return;
     if (body !== undefined && typeof body !== 'string') return void sendJson(response, status, body, headers);
     response.writeHead(status, headers);
     response.end(body);

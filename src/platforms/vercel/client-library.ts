@@ -35,21 +35,50 @@ export async function uploadAndCreate(request: CreateRequest): Promise<Json> {
   const {createDeployment} = await import('@vercel/client');
   // The library appends this to every address as a second, contradicting team.
   delete process.env.VERCEL_TEAM_ID;
+  const fail = (thrown: unknown): Failure => creationFailure(thrown, request);
+  // Both objects are changed by the library, so each call gets its own.
+  const events = createDeployment(
+    clientOptions(request),
+    structuredClone(request.body) as object,
+  ) as AsyncGenerator<ClientEvent>;
   try {
-    // Both objects are changed by the library, so each call gets its own.
-    for await (const event of createDeployment(clientOptions(request), structuredClone(request.body) as object)) {
-      const {type, payload} = event as {type: string; payload: unknown};
-      if (type === 'created') return record(payload) ?? {};
-      if (type === 'error') throw creationFailure(payload, request.signal);
-      report(type, payload, request.progress);
+    for (;;) {
+      const {done, value} = await interruptible(events.next(), request.signal);
+      if (done) break;
+      if (value.type === 'created') return record(value.payload) ?? {};
+      if (value.type === 'error') throw fail(value.payload);
+      report(value, request.progress);
     }
   } catch (error) {
-    throw error instanceof Failure ? error : creationFailure(error, request.signal);
+    throw error instanceof Failure ? error : fail(error);
+  } finally {
+    // Not awaited: a generator that hangs in a request would hold the end of the run. It never polls: it is at `created`.
+    void events.return(undefined).catch(() => undefined);
   }
   throw new Failure('VERCEL_PROTOCOL', 'The upload ended without a deployment and without an error', {
     remedy: 'Run again; if it stays, report it with this log.',
     retryable: true,
   });
+}
+
+interface ClientEvent {
+  readonly type: string;
+  readonly payload: unknown;
+}
+
+/** The library takes no signal; its dispatcher breaks the connection, and this ends the wait in any case. */
+async function interruptible<T>(step: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: () => void = () => undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(cancelled('The upload'));
+  });
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, {once: true});
+  try {
+    return await Promise.race([step, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 function clientOptions(request: CreateRequest) {
@@ -70,7 +99,7 @@ function clientOptions(request: CreateRequest) {
 }
 
 /** Payloads of the upload events hold whole files: only counts and texts are shown. */
-function report(type: string, payload: unknown, progress: (line: string) => void): void {
+function report({type, payload}: ClientEvent, progress: (line: string) => void): void {
   if (type === 'warning' || type === 'notice' || type === 'tip')
     progress(`Vercel ${type}: ${oneLine(String(payload), 300)}`);
   if (type !== 'file-count') return;
@@ -78,13 +107,13 @@ function report(type: string, payload: unknown, progress: (line: string) => void
   progress(`Vercel: uploading ${missing.length} of ${total.size} files; it has the others.`);
 }
 
-function creationFailure(thrown: unknown, signal: AbortSignal): Failure {
+function creationFailure(thrown: unknown, {signal, token}: CreateRequest): Failure {
   if (signal.aborted) return cancelled('The upload');
-  const said = record(thrown) ?? {};
+  const said = withoutToken(record(thrown) ?? {}, token);
   if (!isError(thrown))
     return refusedFailure('create the deployment', {status: number(said.status) ?? 0, error: said, isJson: true});
   const code = text(said.code);
-  if (thrown.name === 'DeploymentError' && code) return uploadRefused(thrown, code, text(said.errorName));
+  if (thrown.name === 'DeploymentError' && code) return uploadRefused(said, code, text(said.errorName));
   if (isNotJson(thrown)) return refusedFailure('take the upload', {status: 0, error: {}, isJson: false});
   if (isBroken(thrown)) {
     return new Failure('VERCEL_UNREACHABLE', `The upload to Vercel broke off: ${reasonOf(thrown)}`, {
@@ -92,9 +121,8 @@ function creationFailure(thrown: unknown, signal: AbortSignal): Failure {
       retryable: true,
     });
   }
-  return new Failure('VERCEL_UPLOAD', `The upload failed: ${oneLine(messageOf(thrown), 300)}`, {
+  return new Failure('VERCEL_UPLOAD', `The upload failed: ${oneLine(text(said.message) ?? messageOf(thrown), 300)}`, {
     remedy: 'Correct what the message names and run again.',
-    cause: thrown,
   });
 }
 
@@ -109,10 +137,18 @@ const isBroken = (error: Error): boolean =>
   error.cause !== undefined ||
   /fetch failed|terminated|aborted|socket|ECONN|ETIMEDOUT/i.test(error.message);
 
-function uploadRefused(error: Error, code: string, name: string | undefined): Failure {
+/** The texts of an error or an answer, free of the token. */
+function withoutToken(said: Json, token: string): Json {
+  const clean = (value: unknown) => (typeof value === 'string' ? value.replaceAll(token, '***') : value);
+  // The message of an error object is not among its entries.
+  const entries = [...Object.entries(said), ['message', said.message] as const];
+  return Object.fromEntries(entries.map(([name, value]) => [name, clean(value)]));
+}
+
+function uploadRefused(said: Json, code: string, name: string | undefined): Failure {
   return refusedFailure('take the upload', {
     status: 0,
-    error: {code, message: error.message, ...(name ? {name} : {})},
+    error: {code, message: said.message, ...(name ? {name} : {})},
     isJson: true,
   });
 }
