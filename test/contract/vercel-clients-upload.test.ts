@@ -19,7 +19,7 @@ beforeEach(async () => {
     projects: [{id: 'prj_shop', name: 'shop', productionHosts: 1}],
     // Time moves by one state with each request, so that the client sees every state whatever the machine's speed.
     manual: true,
-    delaysMs: {initializing: 0, building: 0, ready: 10, aliasAssigned: 10},
+    delaysMs: {initializing: 0, building: 0, ready: 15, aliasAssigned: 10},
     onRequest: () => vercel.advance(10),
   });
   await vercel.seed({projectId: 'prj_shop', files: {'index.html': 'old'}, promoted: true});
@@ -94,7 +94,7 @@ describe('@vercel/client believes the stand-in', () => {
 
   test('contents that the team has are not uploaded again', async () => {
     await lay({'index.html': '<h1>new</h1>', 'app.js': 'console.log(1)'});
-    await deploy();
+    await deploy({}, {}, 'created');
     const before = vercel.requests.length;
     const seen = await deploy();
     expect(types(seen)).toEqual(['hashes-calculated', 'created', 'building', 'ready', 'alias-assigned']);
@@ -115,8 +115,8 @@ describe('@vercel/client believes the stand-in', () => {
 
   test('a staged production deployment serves at its own address only', async () => {
     await lay({'index.html': '<h1>staged</h1>', 'app.js': '1'});
-    const seen = await deploy({}, {autoAssignCustomDomains: false});
-    expect(types(seen).at(-1)).toBe('alias-assigned');
+    const seen = await deploy({}, {autoAssignCustomDomains: false}, 'created');
+    vercel.advance(1_000);
     expect(vercel.state().deployments.at(-1)).toMatchObject({
       readySubstate: 'STAGED',
       aliasAssigned: true,
@@ -135,7 +135,8 @@ describe('@vercel/client believes the stand-in', () => {
       }),
       '.vercel/output/static/index.html': '<h1>back soon</h1>',
     });
-    const seen = await deploy({prebuilt: true, vercelOutputDir: join(folder, '.vercel/output')});
+    const seen = await deploy({prebuilt: true, vercelOutputDir: join(folder, '.vercel/output')}, {}, 'created');
+    vercel.advance(1_000);
     expect(vercel.requests[0]!.query).toMatchObject({prebuilt: ['1']});
     expect(vercel.state().deployments.at(-1)!.files.toSorted()).toEqual([
       '.vercel/output/config.json',
@@ -152,7 +153,8 @@ describe('@vercel/client believes the stand-in', () => {
   test('an archive is one upload, and its files are served, links too', async () => {
     await lay({'index.html': '<h1>packed</h1>', 'deep/er/app.js': 'packed'});
     await symlink('deep/er/app.js', join(folder, 'link.js'));
-    const seen = await deploy({archive: 'tgz'});
+    const seen = await deploy({archive: 'tgz'}, {}, 'created');
+    vercel.advance(1_000);
     expect(paths().filter((path) => path === 'POST /v2/files')).toHaveLength(1);
     expect(vercel.state().deployments.at(-1)!.files).toEqual(['.vercel/source.tgz.part1']);
     expect(await (await fetch(`http://${created(seen).url}/link.js`)).text()).toBe('packed');
