@@ -1,4 +1,4 @@
-import {buildSchema, GraphQLError, graphql} from 'graphql';
+import {buildSchema, type DocumentNode, execute, GraphQLError, parse, validate} from 'graphql';
 import {type Fault, type FaultKind, type StandIn, sendJson, startStandIn} from '../../src/rehearsal/stand-in.js';
 
 /**
@@ -93,6 +93,8 @@ type ByStatus { statusCode: Int! samples: [Sample!]! }
 type DurationSample { ts: Int! p50: Float! p90: Float! p95: Float! p99: Float! }
 type Durations { samples: [DurationSample!]! }
 `;
+
+const schema = buildSchema(sdl);
 
 export interface Row {
   id: string;
@@ -420,13 +422,11 @@ function edges<T>(nodes: readonly T[]) {
 
 // Railway sends up to one row more than asked for.
 function tail(lines: readonly string[], limit: number) {
-  return lines
-    .slice(-(limit + 1))
-    .map((message, index) => ({
-      timestamp: `2026-01-01T00:00:${String(index).padStart(2, '0')}Z`,
-      message,
-      severity: 'info',
-    }));
+  return lines.slice(-(limit + 1)).map((message, index) => ({
+    timestamp: `2026-01-01T00:00:${String(index).padStart(2, '0')}Z`,
+    message,
+    severity: 'info',
+  }));
 }
 
 function contextOf(headers: NodeJS.Dict<string | string[]>): Context {
@@ -436,6 +436,18 @@ function contextOf(headers: NodeJS.Dict<string | string[]>): Context {
   if (bearer === workspaceKey) return {kind: 'workspace', bearer};
   if (bearer === accountKey) return {kind: 'account', bearer};
   return {kind: 'none', ...(bearer && {bearer})};
+}
+
+const documents = new Map<string, DocumentNode>();
+
+function parsed(query: string): DocumentNode {
+  const known = documents.get(query);
+  if (known) return known;
+  const document = parse(query);
+  const [problem] = validate(schema, document);
+  if (problem) throw problem;
+  documents.set(query, document);
+  return document;
 }
 
 export interface RunningWorld extends AsyncDisposable {
@@ -449,7 +461,6 @@ export interface RunningWorld extends AsyncDisposable {
 export async function startWorld(change: (world: World) => void = () => undefined): Promise<RunningWorld> {
   const world = new World();
   change(world);
-  const schema = buildSchema(sdl);
   const server = await startStandIn(
     async ({request, response, url, body, recorded}) => {
       if (url.pathname.endsWith('/up')) {
@@ -474,9 +485,9 @@ export async function startWorld(change: (world: World) => void = () => undefine
         variables: Record<string, unknown>;
         operationName: string;
       };
-      const result = await graphql({
+      const result = await execute({
         schema,
-        source: query,
+        document: parsed(query),
         rootValue: world.root,
         variableValues: variables,
         operationName,

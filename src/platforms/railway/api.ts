@@ -1,8 +1,6 @@
 import {type Clock, systemClock} from '../../kernel/clock.js';
-import {cancelled, Failure} from '../../kernel/errors.js';
-import {backoff, retry} from '../../kernel/retry.js';
-import type {PlatformCall} from '../platform.js';
-import {failureOf, type GraphqlError, httpFailure, isUnsure, networkFailure, retryAfterMs} from './answers.js';
+import {cancelled} from '../../kernel/errors.js';
+import {failureOf, type GraphqlError, httpFailure, networkFailure, retryAfterMs} from './answers.js';
 import type {Document} from './documents.js';
 import {mergeLimits, type RateLimits, readLimits} from './limits.js';
 
@@ -38,49 +36,57 @@ export class RailwayApi {
   }
 
   /** Sends one document once. */
-  async send<R, V>(token: TokenHeader, document: Document<R, V>, variables: V, signal: AbortSignal): Promise<R> {
+  async send<R, V>(token: TokenHeader, document: Document<R, V>, variables: V, bounds: Bounds): Promise<R> {
     const url = `${this.options.url}/graphql/v2?source=switchback&op=${document.name}`;
     const body = JSON.stringify({query: document.text, variables, operationName: document.name});
+    const headers = {...token, 'content-type': 'application/json', accept: 'application/json'};
     const answer = await this.fetch(
       document.name,
       url,
-      {method: 'POST', headers: {...token, 'content-type': 'application/json', accept: 'application/json'}, body},
-      signal,
-      document.kind === 'mutation',
+      {method: 'POST', headers, body},
+      {...bounds, write: document.kind === 'mutation'},
     );
     return resultOf<R>(document.name, answer);
   }
 
-  /** Any request, with the deadline of its kind; the body is read here so that a stalled one counts against it. */
+  /** Any request, within its bounds; the body is read here so that a stalled one counts against them. */
   async fetch(
     operation: string,
     url: string,
     init: RequestInit,
-    signal: AbortSignal,
-    write: boolean,
+    bounds: Bounds & {readonly write: boolean},
   ): Promise<HttpAnswer> {
-    if (signal.aborted) throw cancelled(`Railway ${operation}`);
+    if (bounds.signal.aborted) throw cancelled(`Railway ${operation}`);
     this.requests++;
-    const limit = write ? delayed(signal, graceMs) : {signal, done: () => undefined};
+    const cancel = bounds.write ? delayed(bounds.signal, graceMs) : {signal: bounds.signal, done: () => undefined};
     try {
-      const response = await fetch(url, {
-        ...init,
-        redirect: 'error',
-        signal: AbortSignal.any([limit.signal, AbortSignal.timeout(write ? writeTimeoutMs : readTimeoutMs)]),
-      });
-      this.limits = mergeLimits(this.limits, readLimits(response.headers, this.clock.now()));
+      const signal = AbortSignal.any([cancel.signal, AbortSignal.timeout(this.timeoutMs(bounds))]);
+      const response = await fetch(url, {...init, redirect: 'error', signal});
+      const nowMs = this.clock.now();
+      this.limits = mergeLimits(this.limits, readLimits(response.headers, nowMs));
       return {
         status: response.status,
         body: await response.text(),
-        retryAfterMs: retryAfterMs(response.headers.get('retry-after'), this.clock.now()),
+        retryAfterMs: retryAfterMs(response.headers.get('retry-after'), nowMs),
       };
     } catch (error) {
-      if (limit.signal.aborted) throw cancelled(`Railway ${operation}`);
+      if (cancel.signal.aborted) throw cancelled(`Railway ${operation}`);
       throw networkFailure(operation, error);
     } finally {
-      limit.done();
+      cancel.done();
     }
   }
+
+  /** Never less than a second: what is sent should have a chance. */
+  private timeoutMs({deadlineMs, write}: Bounds & {readonly write: boolean}): number {
+    return Math.max(1_000, Math.min(write ? writeTimeoutMs : readTimeoutMs, deadlineMs - this.clock.now()));
+  }
+}
+
+/** When a request ends at the latest. */
+export interface Bounds {
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number;
 }
 
 export interface HttpAnswer {
@@ -128,68 +134,4 @@ function delayed(signal: AbortSignal, ms: number): {signal: AbortSignal; done: (
       clearTimeout(timer);
     },
   };
-}
-
-/** One call of the port: its token, its signal, its log, and the count of what it sent. */
-export class Session {
-  constructor(
-    readonly api: RailwayApi,
-    readonly token: TokenHeader,
-    readonly call: PlatformCall,
-    private readonly tally = {sent: 0},
-  ) {}
-
-  /** The same call under another token header; what it sends counts for both. */
-  as(token: TokenHeader): Session {
-    return new Session(this.api, token, this.call, this.tally);
-  }
-
-  get requests(): number {
-    return this.tally.sent;
-  }
-
-  now(): number {
-    return this.api.clock.now();
-  }
-
-  sleep(ms: number): Promise<void> {
-    return this.api.clock.sleep(ms, this.call.signal);
-  }
-
-  /** Sends once, whatever the kind. */
-  once<R, V>(document: Document<R, V>, variables: V): Promise<R> {
-    this.tally.sent++;
-    return this.api.send(this.token, document, variables, this.call.signal);
-  }
-
-  /**
-   * Reads, repeated on faults that pass.
-   * @param optional root fields whose refusal the caller can do without: their failure is thrown at once.
-   */
-  read<R, V>(document: Document<R, V>, variables: V, optional: readonly string[] = []): Promise<R> {
-    const {clock, random} = this.api.options;
-    return retry(
-      {delaysMs: backoff(4, this.api.pollMs / 5, this.api.pollMs * 2), clock, random, signal: this.call.signal},
-      async () => {
-        try {
-          return await this.once(document, variables);
-        } catch (error) {
-          throw isUnsure(error) && optional.includes(String(error.details.path)) ? lasting(error) : error;
-        }
-      },
-    );
-  }
-
-  /** Counts a request that was not a document. */
-  count(): void {
-    this.tally.sent++;
-  }
-}
-
-function lasting(failure: Failure): Failure {
-  return new Failure(failure.code, failure.message, {
-    remedy: failure.remedy,
-    cause: failure,
-    details: {...failure.details},
-  });
 }

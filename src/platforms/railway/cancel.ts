@@ -1,11 +1,11 @@
 import {Failure} from '../../kernel/errors.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import {cancelDocument} from './documents.js';
 import type {DeploymentFacts} from './facts.js';
 import {readDeployment} from './follow.js';
 import {onceOnly} from './once-only.js';
-import {classOf, isInFlight} from './states.js';
+import type {Session} from './session.js';
+import {classOf, mayGoLive} from './states.js';
 
 /**
  * Cancels a deployment in flight and reads back that it ended. What Railway leaves behind is not documented (REMOVED,
@@ -14,7 +14,7 @@ import {classOf, isInFlight} from './states.js';
  */
 export async function cancelDeployment(session: Session, id: string, deadlineMs: number): Promise<boolean> {
   const before = await orGone(() => readDeployment(session, id));
-  if (!before || !isInFlight(before.status)) return false;
+  if (!before || !mayGoLive(before.status)) return false;
   const after = await onceOnly<DeploymentFacts | 'gone'>(session, {
     what: 'the cancellation',
     send: () => sendCancel(session, id),
@@ -44,7 +44,7 @@ async function sendCancel(session: Session, id: string): Promise<DeploymentFacts
 async function ended(session: Session, id: string): Promise<DeploymentFacts | 'gone' | undefined> {
   const facts = await orGone(() => readDeployment(session, id));
   if (!facts) return 'gone';
-  return isInFlight(facts.status) ? undefined : facts;
+  return mayGoLive(facts.status) ? undefined : facts;
 }
 
 async function orGone(read: () => Promise<DeploymentFacts>): Promise<DeploymentFacts | undefined> {

@@ -1,7 +1,8 @@
 import {Failure} from '../../kernel/errors.js';
 import {isRefusedAccess} from './answers.js';
-import type {Session, TokenHeader} from './api.js';
+import type {TokenHeader} from './api.js';
 import {accountDocument, apiTokenDocument, projectTokenDocument} from './documents.js';
+import type {Session} from './session.js';
 
 export type TokenKind = 'project' | 'workspace' | 'account';
 

@@ -1,6 +1,5 @@
 import {Failure} from '../../kernel/errors.js';
 import type {Deployment, DeployRequest} from '../platform.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import {diagnose} from './diagnosis.js';
 import {deployDocument, deploymentsDocument, setImageDocument} from './documents.js';
@@ -10,6 +9,7 @@ import {isPinned, sameImage} from './image.js';
 import {onceOnly} from './once-only.js';
 import {type BadEnd, badEnd, waitingRemedy} from './outcome.js';
 import {ids, notServing, readState, type ServiceState} from './service-state.js';
+import type {Session} from './session.js';
 import {classOf} from './states.js';
 import {dashboardUrl, type Target} from './target.js';
 import {upload} from './upload.js';

@@ -1,7 +1,7 @@
 import {Failure} from '../../kernel/errors.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import {buildLogsDocument, deploymentLogsDocument, eventsDocument, type RawEvent, type RawLog} from './documents.js';
+import type {Session} from './session.js';
 
 /** Why a deployment failed, as far as Railway says. */
 export interface Diagnosis {

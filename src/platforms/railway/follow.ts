@@ -1,9 +1,9 @@
 import {Failure} from '../../kernel/errors.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import {deploymentDocument} from './documents.js';
 import {type DeploymentFacts, factsOf} from './facts.js';
 import {lookUntil} from './polling.js';
+import type {Session} from './session.js';
 import {classOf} from './states.js';
 
 interface Ended<Kind> {

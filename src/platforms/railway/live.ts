@@ -1,9 +1,9 @@
 import {Failure} from '../../kernel/errors.js';
 import type {Live} from '../platform.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import type {DeploymentFacts} from './facts.js';
 import {readState, type ServiceState, servingOf} from './service-state.js';
+import type {Session} from './session.js';
 import {classOf} from './states.js';
 import type {Target} from './target.js';
 import {pending} from './verify.js';

@@ -1,7 +1,7 @@
 import {Failure} from '../../kernel/errors.js';
 import {isUnsure} from './answers.js';
-import type {Session} from './api.js';
 import {lookUntil} from './polling.js';
+import type {Session} from './session.js';
 
 export interface Write<T> {
   /** For people: "the deployment". */

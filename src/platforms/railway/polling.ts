@@ -1,6 +1,6 @@
 import type {Failure} from '../../kernel/errors.js';
 import {isRefusedAccess, isUnsure} from './answers.js';
-import type {Session} from './api.js';
+import type {Session} from './session.js';
 
 /**
  * The wait before the next look: the base for the first two minutes, twice it until six, then three times it; that is

@@ -1,12 +1,12 @@
 import {Failure, messageOf} from '../../kernel/errors.js';
 import type {Finding} from '../platform.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import type {Credential} from './credential.js';
 import {autoDeployRemedy} from './deploy.js';
 import {platformStatusDocument, volumesDocument} from './documents.js';
 import {waitingRemedy} from './outcome.js';
 import {readState, type ServiceState, servingOf} from './service-state.js';
+import type {Session} from './session.js';
 import {classOf} from './states.js';
 import type {Target} from './target.js';
 import {type Presence, presenceOf} from './variables.js';
@@ -194,7 +194,7 @@ function wayBackFinding(state: ServiceState): Finding {
   return {
     area,
     check,
-    state: 'problem',
+    state: state.repo && live.commit ? 'warning' : 'problem',
     found: `live ${what} cannot be rolled back to. ${keeping}`,
     remedy:
       'Redeploy what is live once, so that Railway keeps its image, or allow the rollback to build its commit again.',

@@ -1,9 +1,9 @@
 import {Failure} from '../../kernel/errors.js';
 import type {Promotion} from '../platform.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import {follow} from './follow.js';
 import {badEnd} from './outcome.js';
+import type {Session} from './session.js';
 import type {Target} from './target.js';
 import {newerThan, verifyServing} from './verify.js';
 

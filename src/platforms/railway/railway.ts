@@ -11,7 +11,7 @@ import type {
   Promotion,
   Rollback,
 } from '../platform.js';
-import {RailwayApi, Session} from './api.js';
+import {RailwayApi} from './api.js';
 import {cancelDeployment} from './cancel.js';
 import {cleanLine} from './clean.js';
 import {type Credential, identify, nameBearer, type TokenKind} from './credential.js';
@@ -22,6 +22,7 @@ import {inspect, refused, tokenFinding} from './preflight.js';
 import {promote} from './promotion.js';
 import {rollback} from './rollback.js';
 import {hostsOf, ids} from './service-state.js';
+import {Session} from './session.js';
 import {readSettings, type Settings} from './settings.js';
 import {findTarget, readWanted, type Target} from './target.js';
 import {readTraffic, type Traffic, type TrafficWindow} from './traffic.js';
@@ -78,6 +79,8 @@ export interface RailwayExtras {
 const defaultUrl = 'https://backboard.railway.com';
 /** Deadline of calls that only read, or cancel. */
 const shortCallMs = 120_000;
+/** Time after the deadline of a deployment to find out what it was about. */
+const diagnosisMs = 60_000;
 
 /**
  * Opens the adapter; nothing is sent yet.
@@ -127,7 +130,7 @@ class Railway implements Platform, RailwayExtras {
     },
     call: PlatformCall,
   ): Promise<Finding[]> {
-    const session = this.session(call);
+    const session = this.session(call, shortCallMs);
     let credential: Credential;
     try {
       credential = await nameBearer(session, await this.identified(session));
@@ -237,8 +240,8 @@ class Railway implements Platform, RailwayExtras {
       : urls;
   }
 
-  private session(call: PlatformCall): Session {
-    return new Session(this.api, {}, call);
+  private session(call: PlatformCall, timeoutMs: number): Session {
+    return new Session(this.api, {}, call, this.api.clock.now() + timeoutMs);
   }
 
   private async identified(session: Session): Promise<Credential> {
@@ -247,8 +250,10 @@ class Railway implements Platform, RailwayExtras {
   }
 
   /** Token and service, found once and kept. */
-  private async connected(call: PlatformCall): Promise<{session: Session; target: Target}> {
-    const bare = this.session(call);
+  private async connected(
+    call: PlatformCall & {readonly timeoutMs?: number},
+  ): Promise<{session: Session; target: Target}> {
+    const bare = this.session(call, call.timeoutMs === undefined ? shortCallMs : call.timeoutMs + diagnosisMs);
     const credential = await this.identified(bare);
     const session = bare.as(credential.header);
     this.found ??= await findTarget(session, credential, readWanted(this.options));

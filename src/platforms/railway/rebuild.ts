@@ -1,11 +1,11 @@
 import type {Anchor} from '../platform.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import {setImage} from './deploy.js';
 import {deployDocument, deploymentsDocument, redeployDocument} from './documents.js';
 import {type DeploymentFacts, factsList} from './facts.js';
 import {onceOnly} from './once-only.js';
 import {ids, type ServiceState} from './service-state.js';
+import type {Session} from './session.js';
 import type {Target} from './target.js';
 
 /** A way to make the anchor's content again without its kept image. */

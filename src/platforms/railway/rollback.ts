@@ -1,7 +1,6 @@
 import {Failure} from '../../kernel/errors.js';
 import type {Anchor, Rollback} from '../platform.js';
 import {isRefusedAccess} from './answers.js';
-import type {Session} from './api.js';
 import {cancelDeployment} from './cancel.js';
 import {cleanLine} from './clean.js';
 import {autoDeployRemedy} from './deploy.js';
@@ -16,7 +15,8 @@ import {badEnd} from './outcome.js';
 import {lookUntil} from './polling.js';
 import {type Rebuild, rebuild, rebuildOf} from './rebuild.js';
 import {ids, notServing, readState, type ServiceState} from './service-state.js';
-import {classOf} from './states.js';
+import type {Session} from './session.js';
+import {classOf, mayGoLive} from './states.js';
 import type {Target} from './target.js';
 import {changedVariables} from './variables.js';
 import {pending, verifyServing} from './verify.js';
@@ -88,21 +88,29 @@ class Restoration {
 
   /** The abandoned deployments, and others of their commit that an automatic deploy has begun. */
   private async cancelAbandoned(state: ServiceState): Promise<boolean> {
-    const commits = new Set(state.recent.filter((row) => this.abandoned.has(row.id)).map((row) => row.commit));
-    const doomed = pending(state).filter(
-      (row) =>
-        this.abandoned.has(row.id) ||
-        (row.commit && row.commit !== this.anchor.commit?.toLowerCase() && commits.has(row.commit)),
-    );
+    const doomed = [...this.doomedIn(state), ...(await this.unlisted(state))];
     for (const row of doomed) {
       const name = `deployment ${cleanLine(row.id, 80)} of the abandoned release (${cleanLine(row.status, 40)})`;
       if (this.plan.dryRun) this.warnings.push(`Dry run: would cancel ${name}.`);
-      else
-        this.warnings.push(
-          (await this.cancel(row)) ? `Cancelled ${name}.` : `Could not cancel ${name}; it had ended first.`,
-        );
+      else if (await this.cancel(row)) this.warnings.push(`Cancelled ${name}.`);
     }
     return doomed.length > 0 && !this.plan.dryRun;
+  }
+
+  private doomedIn(state: ServiceState): DeploymentFacts[] {
+    const commits = new Set(state.recent.filter((row) => this.abandoned.has(row.id)).map((row) => row.commit));
+    commits.delete(undefined);
+    commits.delete(this.anchor.commit?.toLowerCase());
+    const joined = pending(state).filter((row) => commits.has(row.commit) && !this.abandoned.has(row.id));
+    const named = state.recent.filter((row) => this.abandoned.has(row.id) && mayGoLive(row.status));
+    return [...named, ...joined].filter((row) => row.id !== this.anchor.deploymentId);
+  }
+
+  /** Abandoned deployments that the list does not show, as it may lag behind their making. */
+  private async unlisted(state: ServiceState): Promise<DeploymentFacts[]> {
+    const ids = [...this.abandoned].filter((id) => !state.recent.some((row) => row.id === id));
+    const rows = await Promise.all(ids.map((id) => this.readOrNone(id)));
+    return rows.filter((row) => row !== undefined && mayGoLive(row.status)) as DeploymentFacts[];
   }
 
   // The way back must not be blocked by a deployment that cannot be cancelled: the rollback is newer and takes over.
@@ -140,7 +148,8 @@ class Restoration {
   }
 
   private warnOfOthers(state: ServiceState): void {
-    const others = pending(state).filter((row) => !this.abandoned.has(row.id) && !this.isAnchors(row));
+    const doomed = this.doomedIn(state);
+    const others = pending(state).filter((row) => !doomed.includes(row) && !this.isAnchors(row));
     for (const row of others)
       this.warnings.push(
         `Deployment ${cleanLine(row.id, 80)} of someone else is ${cleanLine(row.status, 40)} and would replace what is restored here.`,
@@ -148,7 +157,9 @@ class Restoration {
   }
 
   private async wayBack(state: ServiceState): Promise<Way> {
-    const kept = state.recent.find((row) => row.id === this.anchor.deploymentId) ?? (await this.readAnchor());
+    const kept =
+      state.recent.find((row) => row.id === this.anchor.deploymentId) ??
+      (await this.readOrNone(this.anchor.deploymentId));
     if (kept?.canRollback) return {by: 'rollback', id: kept.id};
     // An earlier rollback made another deployment of the same content, and Railway may have kept that one's image.
     const twin = state.recent.find(
@@ -176,11 +187,11 @@ class Restoration {
     );
   }
 
-  private async readAnchor(): Promise<DeploymentFacts | undefined> {
+  private async readOrNone(id: string): Promise<DeploymentFacts | undefined> {
     try {
-      return await readDeployment(this.session, this.anchor.deploymentId);
+      return await readDeployment(this.session, id);
     } catch (error) {
-      // Unknown, or in a place this token may not see: either way its image cannot be gone back to.
+      // Unknown, or in a place this token may not see: either way nothing can be done with it.
       if (error instanceof Failure && (error.code === 'RAILWAY_DEPLOYMENT_NOT_FOUND' || isRefusedAccess(error)))
         return undefined;
       throw error;

@@ -1,7 +1,7 @@
 import {Failure} from '../../kernel/errors.js';
-import type {Session} from './api.js';
 import {type RawDomains, type RawServiceState, type ServiceScope, serviceStateDocument} from './documents.js';
 import {type DeploymentFacts, factsList, factsOf} from './facts.js';
+import type {Session} from './session.js';
 import {classOf} from './states.js';
 
 /** Parts of the state that some tokens may not read. */

@@ -1,6 +1,6 @@
-import type {Session} from './api.js';
 import {domainsDocument, type ServiceScope, settingsDocument} from './documents.js';
 import {ids} from './service-state.js';
+import type {Session} from './session.js';
 import {readVariableNames, valuesOf} from './variables.js';
 
 /** Everything needed to set the service up again; holds secret values, so it belongs into an encrypted part only. */

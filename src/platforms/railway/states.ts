@@ -39,3 +39,11 @@ export function classOf(status: string): StateClass {
 export function isInFlight(status: string): boolean {
   return ['in-flight', 'waiting', 'needs-approval'].includes(classOf(status));
 }
+
+/**
+ * It must be stopped to be sure that it does not go live. A state Railway has added since counts, unless its name says
+ * that it is over: a CANCELLED has been seen that no schema holds.
+ */
+export function mayGoLive(status: string): boolean {
+  return isInFlight(status) || (classOf(status) === 'unknown' && !/CANCEL|ABORT|DELET|EXPIR/i.test(status));
+}

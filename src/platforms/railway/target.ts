@@ -1,8 +1,8 @@
 import {Failure} from '../../kernel/errors.js';
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import type {Credential} from './credential.js';
 import {projectDocument, type ServiceScope, servicesDocument} from './documents.js';
+import type {Session} from './session.js';
 
 /** Which service is meant, as the user wrote it. */
 export interface Wanted {

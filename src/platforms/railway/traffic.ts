@@ -1,7 +1,7 @@
 import {Failure} from '../../kernel/errors.js';
 import {isRefusedAccess} from './answers.js';
-import type {Session} from './api.js';
 import {type ServiceScope, trafficDocument} from './documents.js';
+import type {Session} from './session.js';
 
 /** A window of time; give Railway about 60 s to take in what happened before its end. */
 export interface TrafficWindow {

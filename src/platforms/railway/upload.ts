@@ -3,10 +3,11 @@ import {createGzip} from 'node:zlib';
 import {Failure} from '../../kernel/errors.js';
 import type {DeployRequest} from '../platform.js';
 import {httpFailure} from './answers.js';
-import type {HttpAnswer, Session} from './api.js';
+import type {HttpAnswer} from './api.js';
 import {cleanLine} from './clean.js';
 import type {ServiceScope} from './documents.js';
 import {markedMessage} from './marker.js';
+import type {Session} from './session.js';
 import {sourceArchive} from './source-archive.js';
 
 /** Uploads the folder once. @returns the new deployment's id; undefined when the answer holds none. */
@@ -25,20 +26,11 @@ export async function upload(
   const archive = sourceArchive(request.path!, (line) => session.call.progress(line));
   const zipped = createGzip();
   archive.on('error', (error) => zipped.destroy(error));
-  session.count();
   try {
-    const answer = await session.api.fetch(
-      'up',
-      url,
-      {
-        method: 'POST',
-        headers: {...session.token, 'content-type': 'application/gzip'},
-        body: Readable.toWeb(archive.pipe(zipped)) as ReadableStream,
-        duplex: 'half',
-      } as RequestInit,
-      session.call.signal,
-      true,
-    );
+    const headers = {...session.token, 'content-type': 'application/gzip'};
+    // `duplex` is not in the types of fetch yet, and required for a streamed body.
+    const init = {method: 'POST', headers, body: Readable.toWeb(archive.pipe(zipped)), duplex: 'half'} as RequestInit;
+    const answer = await session.api.fetch('the upload', url, init, {...session.bounds('the upload'), write: true});
     return idOf(answer);
   } catch (error) {
     throw ownFault(error) ?? error;

@@ -1,4 +1,3 @@
-import type {Session} from './api.js';
 import {
   deploymentVariablesDocument,
   type ServiceScope,
@@ -6,6 +5,7 @@ import {
   variablesThenAndNowDocument,
 } from './documents.js';
 import {ids} from './service-state.js';
+import type {Session} from './session.js';
 
 /** A variable as far as it may be known without its value. */
 export interface VariableName {

@@ -1,9 +1,9 @@
-import type {Session} from './api.js';
 import {cleanLine} from './clean.js';
 import type {ServiceScope} from './documents.js';
 import type {DeploymentFacts} from './facts.js';
 import {lookUntil} from './polling.js';
 import {notServing, readState, type ServiceState} from './service-state.js';
+import type {Session} from './session.js';
 import {classOf, isInFlight} from './states.js';
 
 export type Verified =
