@@ -1,7 +1,8 @@
 import {Failure} from '../kernel/errors.js';
+import {makePin, parsePin} from './pin.js';
 import {
   type EventKind,
-  formatEvent,
+  eventLines,
   makePayload,
   parseEvent,
   parsePayload,
@@ -90,29 +91,32 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
       return recordOf(data, payload, await readEvents(request, data.id));
     },
     async *list(limit) {
+      // One page size for the whole walk: pages of different sizes overlap.
+      const perPage = Math.min(100, Math.max(limit, 10));
       let left = limit;
       for (let page = 1; left > 0; page++) {
-        const found = await list(releaseTask, page, Math.min(100, Math.max(left, 10)));
-        for (const deployment of found) {
+        const found = await list(releaseTask, page, perPage);
+        const ours = found.flatMap((deployment) => {
           const payload = safePayload(deployment.payload);
-          if (!payload || left-- <= 0) continue;
-          yield recordOf(deployment, payload, await readEvents(request, deployment.id));
+          return payload ? [{deployment, payload}] : [];
+        });
+        for (const batch of batches(ours.slice(0, left), readAhead)) {
+          yield* await Promise.all(
+            batch.map(async ({deployment, payload}) =>
+              recordOf(deployment, payload, await readEvents(request, deployment.id)),
+            ),
+          );
         }
-        if (found.length < Math.min(100, Math.max(limit, 10))) return;
+        left -= ours.length;
+        if (found.length < perPage) return;
       }
     },
     async activePin(nowMs) {
-      for (const pin of await readPins(request, await list(pinTask, 1, 10), nowMs)) return pin;
+      for (const pin of await readPins(request, await list(pinTask, 1, 100), nowMs)) return pin;
       return undefined;
     },
     async pin(pin) {
-      const payload = {
-        schema: 'switchback-pin/1',
-        who: pin.who.slice(0, 80),
-        why: pin.why.slice(0, 300),
-        untilMs: pin.untilMs,
-        ...(pin.release && {release: pin.release}),
-      };
+      const payload = makePin(pin);
       const made = await create(pin.ref, pinTask, payload, `pinned by ${pin.who}: ${pin.why}`);
       await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
         deployment_id: made.id,
@@ -120,8 +124,7 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
         description: `until ${new Date(pin.untilMs).toISOString()}`,
         auto_inactive: false,
       });
-      const {ref: _, ...kept} = pin;
-      return {...kept, id: String(made.id), createdAtMs: Date.parse(made.created_at)};
+      return {...parsePin(payload)!, id: String(made.id), createdAtMs: Date.parse(made.created_at)};
     },
     async unpin(who, nowMs) {
       const pins = await readPins(request, await list(pinTask, 1, 100), nowMs);
@@ -137,6 +140,13 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
   };
 }
 
+/** Each record costs a request of its own; reading a few at once keeps a long history from taking seconds. */
+const readAhead = 5;
+
+function batches<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({length: Math.ceil(items.length / size)}, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
 interface Deployment {
   readonly id: number;
   readonly created_at: string;
@@ -149,12 +159,14 @@ async function appendEvent(
   kind: EventKind,
   facts: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
-    deployment_id: Number(recordId),
-    state: states[kind],
-    description: formatEvent(kind, facts),
-    auto_inactive: false,
-  });
+  for (const description of eventLines(kind, facts)) {
+    await request('POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses', {
+      deployment_id: Number(recordId),
+      state: states[kind],
+      description,
+      auto_inactive: false,
+    });
+  }
 }
 
 async function readEvents(request: LedgerRequest, deploymentId: number): Promise<ReleaseEvent[]> {
@@ -216,14 +228,6 @@ async function readPins(request: LedgerRequest, deployments: readonly Deployment
 }
 
 function pinOf({id, created_at: createdAt, payload}: Deployment): Pin | undefined {
-  const value = (typeof payload === 'string' ? JSON.parse(payload) : payload) as Record<string, unknown> | null;
-  if (value?.['schema'] !== 'switchback-pin/1' || typeof value['untilMs'] !== 'number') return undefined;
-  return {
-    id: String(id),
-    who: String(value['who']),
-    why: String(value['why']),
-    untilMs: value['untilMs'],
-    createdAtMs: Date.parse(createdAt),
-    ...(typeof value['release'] === 'string' && {release: value['release']}),
-  };
+  const pin = parsePin(payload);
+  return pin && {id: String(id), createdAtMs: Date.parse(createdAt), ...pin};
 }

@@ -78,13 +78,13 @@ export function makePayload(release: Pick<ReleaseRecord, 'release' | 'commit' | 
  */
 export function parsePayload(value: unknown): RecordPayload | undefined {
   const payload = typeof value === 'string' ? parseJson(value) : value;
-  if (!isObject(payload) || typeof payload['schema'] !== 'string' || !payload['schema'].startsWith('switchback/'))
+  if (!isObject(payload) || typeof payload.schema !== 'string' || !payload.schema.startsWith('switchback/'))
     return undefined;
   const refuse = (what: string) =>
     new Failure('LEDGER_FORMAT', `A ledger record ${what}`, {
       remedy: 'Use the version of Switchback that wrote it, or a newer one.',
     });
-  if (payload['schema'] !== 'switchback/1') throw refuse(`has the unknown schema ${payload['schema'].slice(0, 40)}`);
+  if (payload.schema !== 'switchback/1') throw refuse(`has the unknown schema ${payload.schema.slice(0, 40)}`);
   const {release, commit, anchors} = payload;
   if (typeof release !== 'string' || !/^[\w.-]{1,80}$/.test(release)) throw refuse('has no valid release id');
   if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit)) throw refuse('has no valid commit');
@@ -92,8 +92,8 @@ export function parsePayload(value: unknown): RecordPayload | undefined {
     schema: 'switchback/1',
     release,
     commit,
-    ...(typeof payload['runUrl'] === 'string' &&
-      /^https?:\/\//.test(payload['runUrl']) && {runUrl: payload['runUrl'].slice(0, 300)}),
+    ...(typeof payload.runUrl === 'string' &&
+      /^https?:\/\//.test(payload.runUrl) && {runUrl: payload.runUrl.slice(0, 300)}),
     anchors: parseAnchors(anchors, refuse),
   };
 }
@@ -104,11 +104,7 @@ function parseAnchors(value: unknown, refuse: (what: string) => Failure): Stored
   for (const component of ['frontend', 'backend'] as const) {
     if (value[component] === undefined || value[component] === null) continue;
     const anchor = value[component];
-    if (
-      !isObject(anchor) ||
-      typeof anchor['deploymentId'] !== 'string' ||
-      !/^[\w.:-]{1,100}$/.test(anchor['deploymentId'])
-    )
+    if (!isObject(anchor) || typeof anchor.deploymentId !== 'string' || !/^[\w.:-]{1,100}$/.test(anchor.deploymentId))
       throw refuse(`has an unreadable ${component} anchor`);
     parsed[component] = readAnchor(component, anchor);
   }
@@ -119,19 +115,18 @@ function readAnchor(component: 'frontend' | 'backend', anchor: Record<string, un
   const text = (key: string) => (typeof anchor[key] === 'string' ? {[key]: (anchor[key] as string).slice(0, 300)} : {});
   const time = (key: string) => (typeof anchor[key] === 'number' ? (anchor[key] as number) : 0);
   const restorable =
-    isObject(anchor['restorable']) &&
-    (anchor['restorable']['by'] === 'rebuild' || anchor['restorable']['by'] === 'rollback')
-      ? ({by: anchor['restorable']['by']} as const)
+    isObject(anchor.restorable) && (anchor.restorable.by === 'rebuild' || anchor.restorable.by === 'rollback')
+      ? ({by: anchor.restorable.by} as const)
       : ({by: 'none', why: 'the record says so', remedy: 'Choose another release to go back to'} as const);
   return {
     component,
     platform: component === 'frontend' ? 'vercel' : 'railway',
-    deploymentId: anchor['deploymentId'] as string,
+    deploymentId: anchor.deploymentId as string,
     ...text('commit'),
     ...text('image'),
     ...text('url'),
-    hosts: Array.isArray(anchor['hosts'])
-      ? anchor['hosts'].filter((host): host is string => typeof host === 'string').slice(0, 100)
+    hosts: Array.isArray(anchor.hosts)
+      ? anchor.hosts.filter((host): host is string => typeof host === 'string').slice(0, 100)
       : [],
     createdAtMs: time('createdAtMs'),
     readAtMs: time('readAtMs'),
@@ -143,7 +138,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function parseJson(text: string): unknown {
+/** @returns undefined when the text is not JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -152,15 +148,23 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * An event as one short line: `promoted frontend=dpl_a1 backend=7c9e…`. White space, `%`, `=` and quotes inside values
- * are percent-encoded, so that the line splits again.
+ * An event as short lines: `promoted frontend=dpl_a1 backend=7c9e…`. White space, `%`, `=` and quotes inside values are
+ * percent-encoded, so that a line splits again. Facts that do not fit go on in a further line of the same kind: an
+ * identifier cut short would be believed later. Only a value too long for a line of its own is cut, marked by `…`.
+ * @returns at least one line, none longer than `limit` characters.
  */
-export function formatEvent(kind: string, facts: Readonly<Record<string, string>>, limit = 140): string {
-  const words = Object.entries(facts).map(
-    ([key, value]) => `${key}=${value.replace(/[%\s="]/g, (character) => encodeURIComponent(character))}`,
-  );
-  const line = [kind, ...words].join(' ');
-  return line.length <= limit ? line : line.slice(0, limit).replace(/%[0-9A-F]?$/, '');
+export function eventLines(kind: string, facts: Readonly<Record<string, string>>, limit = 140): string[] {
+  const lines = [kind];
+  for (const [key, value] of Object.entries(facts)) {
+    const word = cutWord(`${key}=${value.replace(/[%\s="]/g, encodeURIComponent)}`, limit - kind.length - 1);
+    if (`${lines.at(-1)} ${word}`.length <= limit) lines[lines.length - 1] += ` ${word}`;
+    else lines.push(`${kind} ${word}`);
+  }
+  return lines;
+}
+
+function cutWord(word: string, room: number): string {
+  return word.length <= room ? word : `${word.slice(0, room - 1).replace(/(%[0-9A-F]?)+$|[\ud800-\udbff]$/, '')}…`;
 }
 
 /** @returns undefined for lines that are not events, such as those another tool wrote. */

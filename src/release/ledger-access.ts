@@ -1,12 +1,15 @@
+import {resolve} from 'node:path';
 import type {Config} from '../config/schema.js';
 import {Failure, isAbort, messageOf} from '../kernel/errors.js';
 import {backoff, retry} from '../kernel/retry.js';
+import {openFileStore} from '../ledger/file-store.js';
 import {openGitHubStore} from '../ledger/github-store.js';
 import type {EventKind, ReleaseRecord} from '../ledger/record.js';
 import type {LedgerStore, Pin} from '../ledger/store.js';
 import {openGitHub} from '../runner/github.js';
 import type {Run} from '../runner/run-action.js';
 import type {Anchors} from './anchors.js';
+import {ledgerFile} from './ledger-file.js';
 
 /** The ledger as the actions use it. */
 export interface LedgerAccess {
@@ -66,8 +69,14 @@ export function pinSentence(pin: Pin): string {
 async function openStore(
   config: Config,
   inputs: {readonly 'github-token'?: string | undefined},
-  {env, signal}: Pick<Run, 'env' | 'signal'>,
+  {env, signal, annotate}: Pick<Run, 'env' | 'signal' | 'annotate'>,
 ): Promise<LedgerStore> {
+  if (config.ledger.store === 'file') {
+    const path = resolve(env['GITHUB_WORKSPACE'] ?? process.cwd(), config.ledger.file);
+    return openFileStore(ledgerFile(path), Date.now, ({line, what}) =>
+      annotate({level: 'warning', title: 'Ledger', message: `Line ${line} of ${config.ledger.file} ${what}`}),
+    );
+  }
   const token = inputs['github-token'];
   const access = token ? await openGitHub(token, env) : undefined;
   return openGitHubStore(
