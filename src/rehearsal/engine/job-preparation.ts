@@ -1,0 +1,101 @@
+import {randomUUID} from 'node:crypto';
+import {mkdirSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import type {JobDefinition} from './definition.js';
+import {type Environment, type Graph, type LegPlan, legContexts, needsOf} from './graph.js';
+import type {JobState} from './job-state.js';
+import {permissionsOf} from './permissions.js';
+import {child, resolveText, resolveTexts, type Template} from './template.js';
+
+/** Makes the state, the folders and the token of a job that was let in. Throws when its `env` cannot be evaluated. */
+export async function prepareJob(
+  graph: Graph,
+  job: JobDefinition,
+  plan: LegPlan,
+  environment: Environment | undefined,
+): Promise<JobState> {
+  const {run} = graph;
+  const {request, journal} = run;
+  const permissions = permissionsOf(
+    child(graph.workflow.body, 'permissions'),
+    child(job.body, 'permissions'),
+    graph.ceiling,
+  );
+  const token = request.tokenFor ? await request.tokenFor(permissions, plan.key) : request.token;
+  const secrets = {...secretsIn(graph, environment), GITHUB_TOKEN: token};
+  for (const secret of Object.values(secrets)) journal.masker.add(secret);
+  const vars = {...request.vars, ...(environment && request.environments?.[environment.name]?.vars)};
+  const folders = foldersFor(graph, job);
+  const github = {
+    ...run.github,
+    job: job.id,
+    token,
+    workspace: folders.workspace,
+    event_path: join(folders.temp, '_github_workflow', 'event.json'),
+  };
+  const contexts = {...legContexts(graph, job, plan), vars, secrets, github};
+  const state: JobState = {
+    key: plan.key,
+    request,
+    journal,
+    actions: run.library.actions,
+    folders,
+    permissions,
+    github,
+    fixed: {needs: needsOf(graph, job), strategy: plan.strategy, matrix: plan.leg, inputs: graph.inputs, vars, secrets},
+    defaults: defaultsOf(graph, job, contexts),
+    env: envOf(graph, job, contexts),
+    path: [],
+    status: 'success',
+    posts: [],
+    begun: new Map(),
+    cancelled: new AbortController(),
+    killed: new AbortController(),
+    trackingId: `rehearsal_${randomUUID()}`,
+  };
+  makeFolders(state);
+  return state;
+}
+
+function foldersFor(graph: Graph, job: JobDefinition): JobState['folders'] {
+  const {request} = graph.run;
+  const root = join(request.workDir, `${++graph.run.folders}-${job.id}`);
+  const {name} = request.repository;
+  return {
+    root,
+    workspace: join(root, name, name),
+    temp: join(root, '_temp'),
+    home: join(root, '_home'),
+    tools: join(root, '_tool'),
+  };
+}
+
+function makeFolders(job: JobState): void {
+  for (const folder of Object.values(job.folders)) mkdirSync(folder, {recursive: true});
+  mkdirSync(join(job.folders.temp, '_github_workflow'), {recursive: true});
+  writeFileSync(String(job.github.event_path), JSON.stringify(job.github.event ?? {}));
+  writeFileSync(join(job.folders.home, '.gitconfig'), `[safe]\n\tdirectory = ${job.folders.workspace}\n`);
+}
+
+/** Secrets of an environment exist only for a job that was let into it, and in a called workflow only those passed by name. */
+function secretsIn(graph: Graph, environment: Environment | undefined): Record<string, string> {
+  const own = Object.entries((environment && graph.run.request.environments?.[environment.name]?.secrets) ?? {});
+  const visible = own.filter(([name]) => graph.allSecrets || name in graph.secrets);
+  return {...graph.secrets, ...Object.fromEntries(visible)};
+}
+
+function envOf(graph: Graph, job: JobDefinition, contexts: Record<string, unknown>): Record<string, string> {
+  const scope = {contexts, functions: {}};
+  return {...resolveTexts(child(graph.workflow.body, 'env'), scope), ...resolveTexts(child(job.body, 'env'), scope)};
+}
+
+function defaultsOf(graph: Graph, job: JobDefinition, contexts: Record<string, unknown>): JobState['defaults'] {
+  const levels = [graph.workflow.body, job.body].map((body) => child(child(body, 'defaults'), 'run'));
+  const read = (key: string) => {
+    const template = levels
+      .map((level) => child(level, key))
+      .reduce<Template | undefined>((last, next) => next ?? last, undefined);
+    return template && resolveText(template, {contexts: {...contexts, env: {}}, functions: {}});
+  };
+  return {shell: read('shell'), workingDirectory: read('working-directory')};
+}
