@@ -19,13 +19,14 @@ import {createServer} from 'node:http';
 const mode = process.env.MODE ?? ${JSON.stringify(mode)};
 if (mode === 'exit') { console.error('cannot start'); process.exit(3); }
 console.log(JSON.stringify({level: 'info', message: 'starting', mode, commit: process.env.RAILWAY_GIT_COMMIT_SHA}));
-createServer((request, response) => {
+const server = createServer((request, response) => {
   if (request.url === '/crash') { response.end('bye'); setTimeout(() => process.exit(1), 5); return; }
   if (request.url === '/slow') { setTimeout(() => response.end('slow'), 300); return; }
   const status = request.url === '/health' && mode === 'unhealthy' ? 503 : request.url === '/missing' ? 404 : 200;
   response.writeHead(status, {'content-type': 'application/json'});
   response.end(JSON.stringify({commit: process.env.RAILWAY_GIT_COMMIT_SHA, greeting: process.env.GREETING, deployment: process.env.RAILWAY_DEPLOYMENT_ID, host: request.headers.host}));
 }).listen(process.env.PORT, '127.0.0.1');
+process.on('SIGTERM', () => server.close(() => process.exit(0)));
 `;
 
 export interface Fixture extends AsyncDisposable {

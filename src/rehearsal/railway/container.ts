@@ -1,5 +1,5 @@
 import {type ChildProcess, spawn} from 'node:child_process';
-import {createServer} from 'node:net';
+import {createServer, type Socket} from 'node:net';
 import {dirname} from 'node:path';
 import {createInterface} from 'node:readline';
 
@@ -27,15 +27,11 @@ export interface ContainerPlan {
   readonly onLine: (line: string, stream: 'stdout' | 'stderr') => void;
 }
 
-/** All child processes of one stand-in. */
+/** All child processes of one stand-in. When this process dies, however it dies, a watchdog ends them. */
 export class Containers {
   private readonly children = new Set<ChildProcess>();
-  private readonly onExit = () => this.killAll();
   private readonly closing = new AbortController();
-
-  constructor() {
-    process.once('exit', this.onExit);
-  }
+  private watchdog: ChildProcess | undefined;
 
   /** Processes started and not yet gone. */
   get count(): number {
@@ -52,6 +48,7 @@ export class Containers {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.children.add(child);
+    this.tellWatchdog('add', child);
     const drained = Promise.all([
       lines(child.stdout!, (line) => plan.onLine(line, 'stdout')),
       lines(child.stderr!, (line) => plan.onLine(line, 'stderr')),
@@ -85,7 +82,6 @@ export class Containers {
   /** Kills every group and waits until all are gone; nothing can be started afterwards. */
   async close(): Promise<void> {
     this.closing.abort();
-    process.removeListener('exit', this.onExit);
     const ends = [...this.children].map((child) =>
       child.exitCode === null && child.signalCode === null
         ? new Promise<void>((resolve) => child.once('close', () => resolve()))
@@ -94,6 +90,7 @@ export class Containers {
     this.killAll();
     await Promise.all(ends);
     this.children.clear();
+    this.watchdog?.kill('SIGKILL');
   }
 
   private killAll(): void {
@@ -103,9 +100,42 @@ export class Containers {
   private gone(child: ChildProcess, exit: Exit, tell?: () => void): Exit {
     tell?.();
     this.children.delete(child);
+    this.tellWatchdog('remove', child);
     return exit;
   }
+
+  private tellWatchdog(what: 'add' | 'remove', child: ChildProcess): void {
+    if (child.pid === undefined) return;
+    this.watchdog ??= startWatchdog();
+    this.watchdog.stdin?.write(`${what} ${child.pid}\n`);
+  }
 }
+
+function startWatchdog(): ChildProcess {
+  const child = spawn('/bin/sh', ['-c', watchdogScript, 'rehearsal-watchdog'], {
+    cwd: '/',
+    env: {PATH: '/usr/bin:/bin'},
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
+  child.unref();
+  (child.stdin as Socket | null)?.unref();
+  return child;
+}
+
+// Its input ends when we do. Groups that ended before are taken off the list: their numbers may be somebody else's by then.
+const watchdogScript = `
+pids=''
+while read -r what pid; do
+  kept=''
+  for one in $pids; do [ "$one" = "$pid" ] || kept="$kept $one"; done
+  pids=$kept
+  [ "$what" = add ] && pids="$pids $pid"
+done
+for one in $pids; do kill -KILL "-$one" 2> /dev/null; done
+`;
 
 /** A free port outside the range from which the system takes ports for outgoing connections. */
 export async function freePort(): Promise<number> {

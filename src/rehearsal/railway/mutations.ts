@@ -5,7 +5,7 @@ import type {RootFields} from './graphql.js';
 import {endInFlight, isInFlight, restart, retire, serviceOfDeployment, startDeployment, takeDown} from './lifecycle.js';
 import {inScope, type Scope, scopedService} from './queries.js';
 import type {Cause, DeploymentRecord, ServiceRecord, ServiceSettings, Source} from './records.js';
-import {referencesIn} from './variables.js';
+import {referencesIn, renderVariables} from './variables.js';
 import {deploymentView, edgeConfigView, findDeployment, patchView, triggerView} from './views.js';
 import {
   createBackup,
@@ -397,25 +397,51 @@ interface ServicePatch {
   readonly variables?: Record<string, {readonly value: string} | null>;
   readonly deploy?: Record<string, unknown>;
   readonly volumeMounts?: Record<string, {readonly mountPath: string}>;
+  /** Keyed by application port. */
+  readonly networking?: {readonly tcpProxies?: Record<string, unknown>};
 }
 
 function applyPatch(world: World, patch: Patch, skipDeploys: boolean): void {
-  for (const [id, change] of Object.entries((patch.services as Record<string, ServicePatch> | undefined) ?? {})) {
+  const services = (patch.services as Record<string, ServicePatch> | undefined) ?? {};
+  const shared = (patch.sharedVariables as Record<string, {value: string}> | undefined) ?? {};
+  for (const [id, change] of Object.entries(services)) {
     const service = serviceOf(world, id);
     if (!service) throw notAuthorized();
-    updateService(world, service, {source: change.source, ...(change.deploy as UpdateInput)});
-    for (const [name, entry] of Object.entries(change.variables ?? {})) {
-      if (entry === null) delete service.variables[name];
-      else service.variables[name] = {value: entry.value, sealed: false};
-    }
-    for (const volumeId of Object.keys(change.volumeMounts ?? {}))
-      for (const volume of world.volumes) if (volume.serviceId === id) volume.mounted = volume.volumeId === volumeId;
+    patchService(world, service, change);
     if (!skipDeploys) deployAgain(world, service, 'patch');
   }
-  for (const [name, entry] of Object.entries(
-    (patch.sharedVariables as Record<string, {value: string}> | undefined) ?? {},
-  ))
-    world.sharedVariables[name] = {value: entry.value, sealed: false};
+  for (const [name, {value}] of Object.entries(shared)) world.sharedVariables[name] = {value, sealed: false};
+}
+
+function patchService(world: World, service: ServiceRecord, change: ServicePatch): void {
+  updateService(world, service, {source: change.source, ...(change.deploy as UpdateInput)});
+  for (const [name, entry] of Object.entries(change.variables ?? {})) {
+    if (entry === null) delete service.variables[name];
+    else service.variables[name] = {value: entry.value, sealed: false};
+  }
+  const mounts = Object.keys(change.volumeMounts ?? {});
+  for (const volume of world.volumes) {
+    if (mounts.length > 0 && volume.serviceId === service.id) volume.mounted = mounts.includes(volume.volumeId);
+  }
+  for (const port of Object.keys(change.networking?.tcpProxies ?? {})) openProxy(world, service, Number(port));
+}
+
+/** Public access comes with its variable, and only once the proxy is active. */
+function openProxy(world: World, service: ServiceRecord, applicationPort: number): void {
+  const proxy = {
+    domain: 'rehearsal.proxy.rlwy.net',
+    proxyPort: 40_000 + world.services.indexOf(service),
+    applicationPort,
+    syncStatus: 'CREATING',
+  };
+  service.tcpProxy = proxy;
+  const activate = () => {
+    proxy.syncStatus = 'ACTIVE';
+    const {PGUSER, PGPASSWORD, PGDATABASE} = renderVariables(world, service);
+    const url = `postgresql://${PGUSER ?? ''}:${PGPASSWORD ?? ''}@${proxy.domain}:${proxy.proxyPort}/${PGDATABASE ?? ''}`;
+    service.variables.DATABASE_PUBLIC_URL = {value: url, sealed: false};
+  };
+  inBackground(world, pause(world, world.delays.workflow).then(activate));
 }
 
 interface BackupArgs {

@@ -113,6 +113,8 @@ export interface RailwayAnswers {
   readonly cancelLeaves: 'REMOVED' | 'FAILED';
   /** Sends `X-RateLimit-*` beside `RateLimit-Policy`. */
   readonly rateLimitHeaders: boolean;
+  /** Counts requests against the plan's hourly quota and answers 429 beyond it. */
+  readonly quotaEnforced: boolean;
   /** The front of the platform refuses requests to the bare path with 429. */
   readonly queryStringRequired: boolean;
   /** A newer deployment ends an older one that is still in flight. */
@@ -134,6 +136,7 @@ export const defaultAnswers: RailwayAnswers = {
   sealed: 'null',
   cancelLeaves: 'REMOVED',
   rateLimitHeaders: false,
+  quotaEnforced: false,
   queryStringRequired: false,
   supersedesInFlight: false,
   rollbackRewritesVariables: false,

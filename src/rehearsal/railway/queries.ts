@@ -155,7 +155,7 @@ function projectFields(world: World): RootFields {
 }
 
 function tcpProxies(world: World, service: ServiceRecord): unknown[] {
-  const proxy = service.options.tcpProxy;
+  const proxy = service.tcpProxy;
   if (!proxy) return [];
   return [
     {
@@ -163,7 +163,6 @@ function tcpProxies(world: World, service: ServiceRecord): unknown[] {
       ...proxy,
       serviceId: service.id,
       environmentId: world.options.environmentId,
-      syncStatus: 'ACTIVE',
       createdAt: iso(0),
       updatedAt: iso(0),
       deletedAt: null,

@@ -163,6 +163,13 @@ export interface ServiceRecord {
     inForce: EdgeRules | null;
     underAttackUntilS?: number;
   };
+  /** Public access by TCP; its variable appears once it is ACTIVE. */
+  tcpProxy?: {
+    readonly domain: string;
+    readonly proxyPort: number;
+    readonly applicationPort: number;
+    syncStatus: string;
+  };
   readonly requests: RequestRecord[];
   /** What `latestDeployment` names. */
   latest?: DeploymentRecord;

@@ -12,6 +12,7 @@ import {queryFields} from './queries.js';
 import type {DeploymentRecord, RequestRecord, ServiceRecord, WorkflowRecord} from './records.js';
 import type {Scripted} from './script.js';
 import {acceptUpload, uploadPath} from './upload.js';
+import {stagePatch} from './volumes.js';
 import {
   activeDeployments,
   canRollback,
@@ -109,6 +110,8 @@ export interface RailwayStandIn extends StandIn {
   ): void;
   seedMetrics(series: readonly SeededMetric[]): void;
   setPlatformStatus(status: World['platform']): void;
+  /** What a colleague staged and did not commit. */
+  stage(patch: Readonly<Record<string, unknown>>): void;
   /** Makes the workflow that was started last fail. */
   failWorkflow(error: string): void;
   /** Moves the clock of image retention, of windows and of rate limits. */
@@ -163,6 +166,8 @@ async function answer(world: World, faults: GraphqlFault[], exchange: Exchange):
   const limits = limitHeaders(world);
   if (world.answers.queryStringRequired && url.search === '')
     return sendJson(response, 429, {error: 'error code: 1015'}, {'retry-after': '10'});
+  if (world.answers.quotaEnforced && overQuota(world))
+    return sendJson(response, 429, {message: 'Too many requests'}, {...limits, 'retry-after': '60'});
   const access = accessOf(world.options.tokens, request.headers);
   if (request.method === 'POST' && uploadPath.test(url.pathname)) return acceptUpload(world, access, exchange);
   if (request.method !== 'POST' || url.pathname !== '/graphql/v2')
@@ -184,6 +189,15 @@ async function answer(world: World, faults: GraphqlFault[], exchange: Exchange):
   sendJson(response, answered.status, answered.body, limits);
 }
 
+/** Counts the request. @returns true when the last hour had as many as the plan allows. */
+function overQuota(world: World): boolean {
+  const nowMs = world.now();
+  while (world.asked[0] !== undefined && world.asked[0] <= nowMs - 3_600_000) world.asked.shift();
+  if (world.asked.length >= hourlyQuota[world.plan]) return true;
+  world.asked.push(nowMs);
+  return false;
+}
+
 function limitHeaders(world: World): Record<string, string> {
   const quota = hourlyQuota[world.plan];
   const policy = {'ratelimit-policy': `"default";q=${quota};w=3600`};
@@ -191,7 +205,7 @@ function limitHeaders(world: World): Record<string, string> {
     ? {
         ...policy,
         'x-ratelimit-limit': String(quota),
-        'x-ratelimit-remaining': String(quota - 1),
+        'x-ratelimit-remaining': String(Math.max(0, quota - world.asked.length)),
         'x-ratelimit-reset': String(Math.floor(world.now() / 1_000) + 3_600),
       }
     : policy;
@@ -291,6 +305,7 @@ function controls(world: World, fronts: ReadonlyMap<string, Front>) {
     setPlatformStatus: (status: World['platform']) => {
       world.platform = status;
     },
+    stage: (patch: Readonly<Record<string, unknown>>) => stagePatch(world, {...patch}, true),
     failWorkflow: (error: string) => {
       const last: WorkflowRecord | undefined = world.workflows.at(-1);
       if (last) last.error = error;

@@ -62,7 +62,7 @@ function resolve(world: World, service: ServiceRecord, own: Values, name: string
 
 function provided(world: World, service: ServiceRecord): Values {
   const host = world.hostOf(service.id);
-  const proxy = service.options.tcpProxy;
+  const proxy = service.tcpProxy?.syncStatus === 'ACTIVE' ? service.tcpProxy : undefined;
   return {
     RAILWAY_PROJECT_ID: world.options.projectId,
     RAILWAY_ENVIRONMENT_ID: world.options.environmentId,

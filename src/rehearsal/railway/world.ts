@@ -46,6 +46,8 @@ export interface World {
   readonly running: Set<Promise<unknown>>;
   /** Address of a service's public front, without scheme. */
   hostOf(serviceId: string): string | undefined;
+  /** When API requests of the last hour came, for the quota. */
+  readonly asked: number[];
   now(): number;
   advance(ms: number): void;
 }
@@ -88,6 +90,7 @@ export function createWorld(options: RailwayStandInOptions, hostOf: World['hostO
     platform: {isStable: true},
     closing: new AbortController(),
     running: new Set(),
+    asked: [],
     hostOf,
     now,
     advance: (ms) => {
@@ -114,6 +117,7 @@ function serviceRecord(options: RailwayServiceOptions, nowMs: number): ServiceRe
       rootDirectory: options.folder,
     },
     edge: {id: `edge-${options.id}`, rules: null, inForce: null},
+    tcpProxy: options.tcpProxy && {...options.tcpProxy, syncStatus: 'ACTIVE'},
     requests: [],
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
@@ -198,19 +202,13 @@ export function inBackground(world: World, work: Promise<unknown>): void {
   world.running.add(tracked);
 }
 
-const activeStatuses = new Set(['SUCCESS', 'SLEEPING']);
-
-/** Deployed and running; two during an overlap. Newest first. */
+/** Deployed and running (or asleep until the next request); two during an overlap. Newest first. */
 export function activeDeployments(world: World, service: ServiceRecord): DeploymentRecord[] {
-  return world.deployments
-    .filter(
-      (d) =>
-        d.serviceId === service.id &&
-        activeStatuses.has(d.status) &&
-        (!d.stopped || d.status === 'SLEEPING') &&
-        !d.takenDown,
-    )
-    .reverse();
+  return world.deployments.filter((d) => d.serviceId === service.id && isActive(d)).reverse();
+}
+
+function isActive(d: DeploymentRecord): boolean {
+  return d.status === 'SLEEPING' || (d.status === 'SUCCESS' && !d.stopped && !d.takenDown);
 }
 
 /** Can it be gone back to without building: once good, and its image not yet dropped. */
