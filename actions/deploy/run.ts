@@ -28,7 +28,7 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
         'Release the pin with the rollback workflow (component: unpin) once the cause is fixed, then release again.',
     });
   }
-  const platform = (await openPlatforms(config, inputs, [component], {mask: runner.mask}))[component]!;
+  const platform = (await openPlatforms(config, inputs, [component], {mask: runner.maskFound}))[component]!;
   const ledger = await openLedger(config, inputs, runner);
   const commit = inputs.commit ?? runner.env['GITHUB_SHA'] ?? '';
   const timeoutMs = inputs.timeout ?? config[component]!['deploy-timeout'];
@@ -113,7 +113,9 @@ export async function cleanUp(inputs: DeployInputs, runner: Run): Promise<void> 
     runner.env['GITHUB_WORKSPACE'] ?? process.cwd(),
     runner.env['GITHUB_REPOSITORY'],
   );
-  const platform = (await openPlatforms(config, inputs, [inputs.component], {mask: runner.mask}))[inputs.component]!;
+  const platform = (await openPlatforms(config, inputs, [inputs.component], {mask: runner.maskFound}))[
+    inputs.component
+  ]!;
   const stopped = await platform.cancel(deploymentId, {
     signal: runner.signal,
     progress: (line) => runner.log(oneLine(line)),

@@ -58,7 +58,11 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
   };
   const baseline = inputs['baseline-url'];
   return {
-    policy: {...gateSettings(config?.gate, inputs), ...(inputs.runners ? {runners: inputs.runners} : {})},
+    policy: {
+      ...gateSettings(config?.gate, inputs),
+      ...liveWarmUp(inputs, config),
+      ...(inputs.runners ? {runners: inputs.runners} : {}),
+    },
     checks: gateChecks(config?.checks, inputs, urls),
     stage: inputs.stage,
     candidate,
@@ -68,6 +72,14 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
     resolveSecret: (name) => (name === bearerInput ? inputs['bearer-token'] : maskedVariable(name, runner)),
     ...(inputs.place ? {place: inputs.place} : {}),
   };
+}
+
+const liveWarmUpMs = 5_000;
+
+/** A live product was warm already: a long warm-up would only delay its rollback. A given input is still obeyed. */
+function liveWarmUp(inputs: GateInputs, config: Config | undefined): {'warm-up'?: number} {
+  if (inputs.stage !== 'live' || inputs['warm-up'] !== undefined) return {};
+  return {'warm-up': Math.min(config?.gate['warm-up'] ?? liveWarmUpMs, liveWarmUpMs)};
 }
 
 function known(urls: Readonly<Record<string, string | undefined>>): GateSide['urls'] {

@@ -23,7 +23,7 @@ export async function run(inputs: PreflightInputs, runner: Run): Promise<Report<
     product.config,
     inputs,
     inputs.components.filter((c) => c !== 'database'),
-    {mask: runner.mask},
+    {mask: runner.maskFound},
   );
   const platforms = Object.values(opened);
   const ledger = await openLedger(product.config, inputs, runner);

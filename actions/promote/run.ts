@@ -31,7 +31,7 @@ export async function run(inputs: PromoteInputs, runner: Run): Promise<Report<ty
     config,
     inputs,
     targets.map(([component]) => component),
-    {mask: runner.mask},
+    {mask: runner.maskFound},
   );
   const ledger = await openLedger(config, inputs, runner);
   // A pin may have been left after this release started: it is asked again at the last moment.

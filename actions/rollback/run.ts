@@ -36,7 +36,7 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
   const wanted = (inputs.component === 'all' ? (['frontend', 'backend'] as const) : [inputs.component]).filter(
     (component) => config[component],
   );
-  const platforms = await openPlatforms(config, inputs, wanted, {mask: runner.mask});
+  const platforms = await openPlatforms(config, inputs, wanted, {mask: runner.maskFound});
   const plan = await planRollback(ledger.store, {
     to: inputs.to,
     components: wanted,

@@ -37,7 +37,7 @@ export function productConfig(at: ProductAddresses): string {
       'deploy-timeout': '30s',
     },
     database: {'expected-tables': ['public.items', 'public.orders']},
-    gate: {interval: '20ms', 'min-duration': '1s', 'max-duration': '12s', 'warm-up': '3s'},
+    gate: {interval: '20ms', 'min-duration': '1s', 'max-duration': '12s', 'warm-up': '1s'},
     checks: productChecks,
     backup: {
       storage: {

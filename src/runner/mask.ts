@@ -41,3 +41,23 @@ function decode(text: string): string {
     return text;
   }
 }
+
+/**
+ * Is a value that was found among a platform's variables a secret? Most are not, and masking a plain one is harmful: the
+ * runner drops every output that contains it, so a masked `production`, host name or deployment id would silently take
+ * the way back with it. Values are never printed on purpose; this only decides about the safety net.
+ */
+export function looksSecret(value: string): boolean {
+  const text = value.trim();
+  if (text.length < 8) return false;
+  if (URL.canParse(text) && /^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return new URL(text).password !== '';
+  const plain = [
+    /^[a-z]+([ _-][a-z]+)*$/i, // words
+    /^[\d.,:+\-TZ ]+$/, // numbers, versions, times
+    /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i, // ids of the platform
+    /^[0-9a-f]{40}$/, // commits
+    /^([a-z0-9-]+\.)+[a-z0-9-]+(:\d+)?$/i, // hosts
+    /^[\w.-]+\/[\w./-]+$/, // paths, repositories
+  ];
+  return !plain.some((shape) => shape.test(text));
+}

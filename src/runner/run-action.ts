@@ -3,7 +3,7 @@ import * as core from '@actions/core';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure, isAbort, messageOf} from '../kernel/errors.js';
 import {inputVariable, parseInputs} from './inputs.js';
-import {mask} from './mask.js';
+import {looksSecret, mask} from './mask.js';
 import type {ActionSpec, Inputs} from './spec.js';
 
 /** What a flow returns. A red verdict is a result: outputs and summary are written before the step fails. */
@@ -37,6 +37,8 @@ export interface Run {
   group<T>(title: string, work: () => Promise<T>): Promise<T>;
   /** Hides a value learnt during the run from all later output. */
   mask(value: string): void;
+  /** Hides a value found among a platform's variables, when it looks like a secret. */
+  maskFound(value: string): void;
   /** Saved for the post step of this very action. */
   saveState(name: string, value: string): void;
   state(name: string): string;
@@ -101,6 +103,9 @@ function makeRun(signal: AbortSignal, isPost: boolean): Run {
     debug: (line) => core.debug(line),
     group: (title, work) => core.group(title, work),
     mask,
+    maskFound: (value) => {
+      if (looksSecret(value)) mask(value);
+    },
     saveState: (name, value) => core.saveState(name, value),
     state: (name) => core.getState(name),
     annotate: ({level, message, title, file, line}) => {
