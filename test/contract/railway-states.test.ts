@@ -309,7 +309,9 @@ check('section 2: exactly this, live, or not at all', [
     row: 'SUCCESS without meta is good, with a warning',
     world: (world) => {
       liveA(world);
-      world.onMade = (row) => void (row.meta = null);
+      world.onMade = (row) => {
+        row.meta = null;
+      };
     },
     result: {outcome: 'ready'},
     tells: /does not say which commit/,
@@ -569,7 +571,9 @@ check('section 2.2: images', [
     row: 'the old image running after all is not green',
     world: (world) => {
       imageService(world);
-      world.onMade = (row) => void (row.meta = {image: 'ghcr.io/acme/api:1'});
+      world.onMade = (row) => {
+        row.meta = {image: 'ghcr.io/acme/api:1'};
+      };
     },
     options: {image},
     result: {outcome: 'failed', reason: {code: 'RAILWAY_WRONG_IMAGE'}},
@@ -1522,7 +1526,9 @@ check('section 8: traffic', [
   {row: 'no traffic is empty, not healthy', act: traffic, result: {state: 'empty'}, writes: [], requests: 3},
   {
     row: 'samples of zero are no traffic',
-    world: (world) => void (world.byStatus = {200: [0, 0]}),
+    world: (world) => {
+      world.byStatus = {200: [0, 0]};
+    },
     act: traffic,
     result: {state: 'empty'},
     writes: [],
@@ -1560,7 +1566,9 @@ check('section 8: traffic', [
   },
   {
     row: 'counts without percentiles',
-    world: (world) => void (world.byStatus = {200: [1]}),
+    world: (world) => {
+      world.byStatus = {200: [1]};
+    },
     act: traffic,
     result: {state: 'measured', requests: 1},
     writes: [],

@@ -67,11 +67,13 @@ const rows: readonly Row[] = [
   },
 ];
 
-const byCode: Readonly<Record<string, Omit<Row, 'when'>>> = {
-  BAD_USER_INPUT: {code: 'RAILWAY_INPUT', remedy: 'Correct the value named in the message.'},
-  GRAPHQL_VALIDATION_FAILED: {code: 'RAILWAY_SCHEMA', remedy: 'Update this action: Railway changed its API.'},
-  GRAPHQL_PARSE_FAILED: {code: 'RAILWAY_SCHEMA', remedy: 'Update this action: Railway changed its API.'},
-};
+const byCode = new Map<string, Omit<Row, 'when'>>(
+  Object.entries({
+    BAD_USER_INPUT: {code: 'RAILWAY_INPUT', remedy: 'Correct the value named in the message.'},
+    GRAPHQL_VALIDATION_FAILED: {code: 'RAILWAY_SCHEMA', remedy: 'Update this action: Railway changed its API.'},
+    GRAPHQL_PARSE_FAILED: {code: 'RAILWAY_SCHEMA', remedy: 'Update this action: Railway changed its API.'},
+  }),
+);
 
 const meanings: Readonly<Record<string, string>> = {
   RAILWAY_AUTH: ' (it does not exist, or this token may not touch it)',
@@ -84,7 +86,7 @@ export function failureOf(operation: string, errors: readonly GraphqlError[], ht
   const said = cleanLine(String(first.message ?? 'an error without a message'), 300);
   const extension = String(first.extensions?.code ?? '');
   const row = rows.find((candidate) => candidate.when.test(said)) ??
-    byCode[extension] ?? {
+    byCode.get(extension) ?? {
       code: 'RAILWAY_REFUSED',
       remedy: 'Read the message; Railway refused the request and nothing was changed by it.',
     };

@@ -8,7 +8,7 @@ import {type End, follow} from './follow.js';
 import {isPinned, sameImage} from './image.js';
 import {onceOnly} from './once-only.js';
 import {type BadEnd, badEnd, waitingRemedy} from './outcome.js';
-import {ids, notServing, readState, type ServiceState} from './service-state.js';
+import {ids, notServing, readState, type ServiceState, urlOf} from './service-state.js';
 import type {Session} from './session.js';
 import {classOf} from './states.js';
 import {dashboardUrl, type Target} from './target.js';
@@ -259,7 +259,7 @@ async function finish(
   if (wrong) return {facts: identityOf(end.facts), result: bad({outcome: 'failed', ...wrong}, []), warnings: []};
   const verified = await verifyServing(session, target, id, deadlineMs, publicUrl === undefined);
   const host = verified.state?.hosts?.[0] ?? end.facts.host;
-  const facts = {...identityOf(end.facts), url: publicUrl ?? (host && `https://${host}`)};
+  const facts = {...identityOf(end.facts), url: publicUrl ?? (host && urlOf(host))};
   if (verified.kind === 'serving')
     return {facts, result: {outcome: 'ready'}, warnings: unprovenWarnings(verified.facts, order)};
   if (verified.kind === 'superseded')

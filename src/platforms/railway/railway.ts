@@ -21,7 +21,7 @@ import {readLive} from './live.js';
 import {inspect, refused, tokenFinding} from './preflight.js';
 import {promote} from './promotion.js';
 import {rollback} from './rollback.js';
-import {hostsOf, ids} from './service-state.js';
+import {hostsOf, ids, urlOf} from './service-state.js';
 import {Session} from './session.js';
 import {readSettings, type Settings} from './settings.js';
 import {findTarget, readWanted, type Target} from './target.js';
@@ -172,7 +172,7 @@ class Railway implements Platform, RailwayExtras {
   ): Promise<Deployment> {
     const {session, target} = await this.connected(call);
     const {source, image, repository} = this.options;
-    const publicUrl = this.options.publicUrl ?? (this.hosts?.[0] && `https://${this.hosts[0]}`);
+    const publicUrl = this.options.publicUrl ?? (this.hosts?.[0] && urlOf(this.hosts[0]));
     return deploy(session, target, request, {
       source,
       image,
@@ -234,7 +234,7 @@ class Railway implements Platform, RailwayExtras {
   async publicUrls(call: PlatformCall): Promise<string[]> {
     const {session, target} = await this.connected(call);
     const {domains} = await session.read(domainsDocument, ids(target));
-    const urls = hostsOf(domains).map((host) => `https://${host}`);
+    const urls = hostsOf(domains).map(urlOf);
     return this.options.publicUrl
       ? [this.options.publicUrl, ...urls.filter((url) => url !== this.options.publicUrl)]
       : urls;

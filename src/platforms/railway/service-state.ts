@@ -94,6 +94,11 @@ export function hostsOf(domains: RawDomains): string[] {
   return [...domains.customDomains, ...domains.serviceDomains].map((one) => one.domain).filter(Boolean);
 }
 
+/** Where a host answers; this machine's own answer without TLS. */
+export function urlOf(host: string): string {
+  return `${/^(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(host) ? 'http' : 'https'}://${host}`;
+}
+
 function newestFirst(a: DeploymentFacts, b: DeploymentFacts): number {
   return b.createdAtMs - a.createdAtMs;
 }

@@ -13,26 +13,28 @@ export type StateClass =
   | 'gone'
   | 'unknown';
 
-const classes: Readonly<Record<string, StateClass>> = {
-  QUEUED: 'in-flight',
-  INITIALIZING: 'in-flight',
-  BUILDING: 'in-flight',
-  DEPLOYING: 'in-flight',
-  WAITING: 'waiting',
-  NEEDS_APPROVAL: 'needs-approval',
-  SUCCESS: 'good',
-  SLEEPING: 'good',
-  FAILED: 'failed',
-  CRASHED: 'crashed',
-  SKIPPED: 'skipped',
-  REMOVING: 'gone',
-  REMOVED: 'gone',
-};
+const classes = new Map<string, StateClass>(
+  Object.entries({
+    QUEUED: 'in-flight',
+    INITIALIZING: 'in-flight',
+    BUILDING: 'in-flight',
+    DEPLOYING: 'in-flight',
+    WAITING: 'waiting',
+    NEEDS_APPROVAL: 'needs-approval',
+    SUCCESS: 'good',
+    SLEEPING: 'good',
+    FAILED: 'failed',
+    CRASHED: 'crashed',
+    SKIPPED: 'skipped',
+    REMOVING: 'gone',
+    REMOVED: 'gone',
+  }),
+);
 
-export const knownStates: readonly string[] = Object.keys(classes);
+export const knownStates: readonly string[] = [...classes.keys()];
 
 export function classOf(status: string): StateClass {
-  return classes[status] ?? 'unknown';
+  return classes.get(status) ?? 'unknown';
 }
 
 /** It could still go live by itself. An unknown state is not claimed to. */

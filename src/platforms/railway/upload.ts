@@ -25,7 +25,12 @@ export async function upload(
   const url = `${session.api.options.url}/project/${target.projectId}/environment/${target.environmentId}/up?${query}`;
   const archive = sourceArchive(request.path!, (line) => session.call.progress(line));
   const zipped = createGzip();
-  archive.on('error', (error) => zipped.destroy(error));
+  // A folder that cannot be read breaks the request too; then the network is not to blame.
+  let unreadable: Error | undefined;
+  archive.on('error', (error) => {
+    unreadable = error;
+    zipped.destroy(error);
+  });
   try {
     const headers = {...session.token, 'content-type': 'application/gzip'};
     // `duplex` is not in the types of fetch yet, and required for a streamed body.
@@ -33,7 +38,7 @@ export async function upload(
     const answer = await session.api.fetch('the upload', url, init, {...session.bounds('the upload'), write: true});
     return idOf(answer);
   } catch (error) {
-    throw ownFault(error) ?? error;
+    throw unreadable ?? error;
   } finally {
     archive.destroy();
     zipped.destroy();
@@ -56,14 +61,6 @@ function idOf(answer: HttpAnswer): string | undefined {
       remedy: 'Keep what the build does not need out by .railwayignore, or deploy from the repository or an image.',
     });
   throw httpFailure('the upload', answer.status, answer.body, answer.retryAfterMs);
-}
-
-/** A folder that cannot be read breaks the request too; then the network is not to blame. */
-function ownFault(error: unknown): Failure | undefined {
-  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 6; cause = cause.cause, depth++) {
-    if (cause instanceof Failure && cause.code === 'RAILWAY_FOLDER') return cause;
-  }
-  return undefined;
 }
 
 function field(body: string, name: string): unknown {

@@ -32,7 +32,11 @@ export async function readVariableNames(session: Session, scope: ServiceScope): 
     after = environment.variables.pageInfo?.endCursor ?? undefined;
     if (!environment.variables.pageInfo?.hasNextPage || !after) break;
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return found.sort((a, b) => byName(a.name, b.name));
+}
+
+function byName(a: string, b: string): number {
+  return a < b ? -1 : 1;
 }
 
 export type Presence = 'present' | 'sealed' | 'empty' | 'missing';
@@ -79,7 +83,7 @@ export async function changedVariables(
   const now = valuesOf(raw.variablesForServiceDeployment);
   for (const value of [...then.values(), ...now.values()]) if (value) mask(value);
   const names = new Set([...then.keys(), ...now.keys()]);
-  return [...names].filter((name) => !name.startsWith('RAILWAY_') && then.get(name) !== now.get(name)).sort();
+  return [...names].filter((name) => !name.startsWith('RAILWAY_') && then.get(name) !== now.get(name)).sort(byName);
 }
 
 /** Name to value; undefined for a sealed one, whose value may be null. */
