@@ -1,10 +1,12 @@
 import {discardSet} from '../../src/backup/discard-set.js';
+import {removeLeftovers} from '../../src/backup/leftovers.js';
 import type {Manifest} from '../../src/backup/manifest.js';
 import {findNewestSet} from '../../src/backup/set-list.js';
 import type {Series} from '../../src/backup/set-name.js';
 import {type SetRequest, writeSet} from '../../src/backup/write-set.js';
 import type {BackupConfig, Config} from '../../src/config/schema.js';
-import {Failure, refusal} from '../../src/kernel/errors.js';
+import {signDetached, unlockPrivateKey} from '../../src/crypto/private-key.js';
+import {Failure, messageOf, refusal} from '../../src/kernel/errors.js';
 import {secretsOf} from '../../src/postgres/connection.js';
 import {
   backupSettings,
@@ -13,7 +15,9 @@ import {
   readRecipients,
   seriesOf,
 } from '../../src/release/backup-access.js';
+import {openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
+import {openParts} from '../../src/release/set-parts.js';
 import {backupSummary} from '../../src/report/backup-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -24,31 +28,49 @@ import type {spec} from './spec.js';
 type BackupInputs = Inputs<typeof spec>;
 
 export async function run(inputs: BackupInputs, runner: Run): Promise<Report<typeof spec>> {
-  const {config, settings, store, series} = await open(inputs, runner);
-  const request = await describeRequest(inputs, runner, config, settings, series);
-  const fresh = await findFresh(inputs, request, store);
+  const product = await open(inputs, runner);
+  const {store, series, config} = product;
+  const base = await describeRequest(inputs, runner, product);
+  const fresh = await findFresh(inputs, base, store);
   if (fresh) return report(fresh, store, {reused: true, durationMs: 0});
   const signal = AbortSignal.any([runner.signal, deadline(inputs.deadline)]);
+  await sweep(inputs, runner, store, series);
+  const sign = await openSigner(inputs, runner, product.settings);
+  const {parts, warnings} = await openParts(
+    config,
+    product.settings,
+    inputs,
+    partsWanted(inputs, product),
+    partsContext(inputs, runner, signal),
+  );
   const uploads: UnfinishedUpload[] = [];
-  const result = await writeSet(request, {
-    store,
-    signal,
-    env: runner.env,
-    log: (line) => runner.log(oneLine(line)),
-    // Saved before anything is stored: the post step removes what a killed process leaves behind.
-    onPrefix: (_, id) => runner.saveState('set', id),
-    onStarted: (upload) => {
-      uploads.push(upload);
-      runner.saveState('uploads', JSON.stringify(uploads));
+  const result = await writeSet(
+    {...base, parts, warnings},
+    {
+      store,
+      signal,
+      env: runner.env,
+      ...(sign ? {sign} : {}),
+      log: (line) => runner.log(oneLine(line)),
+      // Saved before anything is stored: the post step removes what a killed process leaves behind.
+      onPrefix: (_, id) => runner.saveState('set', id),
+      onStarted: (upload) => {
+        uploads.push(upload);
+        runner.saveState('uploads', JSON.stringify(uploads));
+      },
     },
-  });
+  );
+  runner.saveState('sealed', 'true');
+  for (const message of result.manifest.warnings) runner.annotate({level: 'warning', title: 'Backup', message});
+  const ledger = await openLedger(config, inputs, runner);
+  await ledger.append(inputs['ledger-id'], 'backed-up', {set: result.id});
   return report(result.manifest, store, {reused: false, durationMs: result.durationMs});
 }
 
 /** Removes everything of a set that this step began and did not seal. A sealed set is left alone. */
 export async function cleanUp(inputs: BackupInputs, runner: Run): Promise<void> {
   const id = runner.state('set');
-  if (!id) return;
+  if (!id || runner.state('sealed')) return;
   const {store, series} = await open(inputs, runner);
   const uploads = JSON.parse(runner.state('uploads') || '[]') as UnfinishedUpload[];
   const left = await discardSet(store, series, id, uploads);
@@ -56,46 +78,69 @@ export async function cleanUp(inputs: BackupInputs, runner: Run): Promise<void> 
     runner.log(`Removed ${left.objects} objects and ${left.uploads} unfinished uploads of the unsealed set ${id}.`);
 }
 
-async function open(inputs: BackupInputs, runner: Run) {
-  const {config} = await readProduct(inputs, rootOf(runner), runner.env['GITHUB_REPOSITORY']);
-  const settings = backupSettings(config, inputs);
-  return {config, settings, store: openBackupStore(settings, inputs), series: seriesOf(config)};
+interface Opened {
+  readonly config: Config;
+  readonly settings: BackupConfig;
+  readonly store: Store;
+  readonly series: Series;
 }
 
-async function describeRequest(
-  inputs: BackupInputs,
-  runner: Run,
-  config: Config,
-  settings: BackupConfig,
-  series: Series,
-): Promise<SetRequest> {
+async function open(inputs: BackupInputs, runner: Run): Promise<Opened> {
+  const {config} = await readProduct(inputs, rootOf(runner), runner.env['GITHUB_REPOSITORY']);
+  const settings = backupSettings(config, inputs);
+  return {config, settings, store: openBackupStore(settings, inputs, rootOf(runner)), series: seriesOf(config)};
+}
+
+/** What the set is asked to hold: what the input names, else whatever the file describes. */
+function partsWanted({include}: BackupInputs, {config, settings}: Opened) {
+  if (include)
+    return {
+      database: include.includes('database'),
+      assets: include.includes('assets'),
+      configuration: include.includes('configuration'),
+    };
+  return {
+    database: config.database !== undefined,
+    assets: settings.assets.length > 0,
+    configuration: settings.configuration,
+  };
+}
+
+function partsContext(inputs: BackupInputs, runner: Run, signal: AbortSignal) {
+  return {
+    root: rootOf(runner),
+    env: runner.env,
+    signal,
+    file: inputs.config,
+    log: (line: string) => runner.log(oneLine(line)),
+    mask: (value: string) => runner.mask(value),
+  };
+}
+
+async function describeRequest(inputs: BackupInputs, runner: Run, product: Opened): Promise<SetRequest> {
+  const {config, settings, series} = product;
   const connection = databaseConnection(config, inputs, runner.env);
-  const wanted = inputs.include ?? [];
-  const needsDatabase = wanted.includes('database') || (!wanted.length && config.database !== undefined);
-  if (needsDatabase && !connection) {
-    throw refusal('INPUT', 'The inputs were', [
-      {
-        where: 'input `database-url`',
-        what: 'is missing',
-        remedy: 'Pass it in `with:`, such as `database-url: ${{ secrets.DATABASE_URL }}`',
-      },
-    ]);
+  const useDatabase =
+    partsWanted(inputs, product).database || (!inputs.include && inputs['database-url'] !== undefined);
+  if (useDatabase && !connection) {
+    const remedy = `Pass it in \`with:\`, such as \`database-url: \${{ secrets.DATABASE_URL }}\``;
+    throw refusal('INPUT', 'The inputs were', [{where: 'input `database-url`', what: 'is missing', remedy}]);
   }
   for (const secret of connection ? secretsOf(connection) : []) runner.mask(secret);
-  const useDatabase = connection && (needsDatabase || !wanted.length);
   return {
     series,
     recipients: await readRecipients(inputs.recipients ?? settings.recipients, rootOf(runner), {
       nowMs: Date.now(),
       pinned: inputs['recipient-fingerprints'],
     }),
-    database: useDatabase
-      ? {
-          connection,
-          depth: inputs.measure,
-          expectedTables: inputs['expected-tables'] ?? config.database?.['expected-tables'] ?? [],
-        }
-      : undefined,
+    database:
+      useDatabase && connection
+        ? {
+            connection,
+            depth: inputs.measure,
+            expectedTables: inputs['expected-tables'] ?? config.database?.['expected-tables'] ?? [],
+          }
+        : undefined,
     reason: inputs.reason ?? runner.env['GITHUB_EVENT_NAME'] ?? 'by hand',
     release: inputs.release,
     commit: runner.env['GITHUB_SHA'],
@@ -104,6 +149,45 @@ async function describeRequest(
     allowShrink: inputs['allow-shrink'],
     manifestDetail: inputs['manifest-detail'],
   };
+}
+
+/** Leftovers cost money and nothing else, so that failing to remove them does not fail a backup. */
+async function sweep(inputs: BackupInputs, runner: Run, store: Store, series: Series): Promise<void> {
+  try {
+    const {objects, uploads, sets} = await removeLeftovers(store, series, inputs['leftovers-after'], Date.now());
+    if (sets.length)
+      runner.log(
+        `Removed ${objects} objects and ${uploads} unfinished uploads of ${sets.length} sets that were never sealed.`,
+      );
+  } catch (error) {
+    if (runner.signal.aborted) throw error;
+    runner.annotate({
+      level: 'warning',
+      title: 'Backup',
+      message: `Leftovers of earlier runs could not be removed: ${messageOf(error)}`,
+    });
+  }
+}
+
+/** The key that signs manifests, so that whoever can write to the store cannot make a set. */
+async function openSigner(
+  inputs: BackupInputs,
+  runner: Run,
+  settings: BackupConfig,
+): Promise<((manifest: Buffer) => Promise<string>) | undefined> {
+  const armored = inputs['signing-key'] ?? runner.env[settings['signing-key-env'] ?? ''];
+  if (!armored) {
+    if (!settings['signed-by']?.length) return undefined;
+    throw refusal('INPUT', 'The inputs were', [
+      {
+        where: 'input `signing-key`',
+        what: 'is missing, and the file asks for signed manifests',
+        remedy: 'Pass the signing key, or remove `backup.signed-by`',
+      },
+    ]);
+  }
+  const key = await unlockPrivateKey(armored, inputs['signing-key-passphrase']);
+  return (manifest) => signDetached(key, manifest);
 }
 
 /** A set of the same database that is young enough to stand in for a new one. */

@@ -1,6 +1,6 @@
 import {backupAccessInputs} from '../../src/release/backup-inputs.js';
 import {configInputs, railwayInputs, releaseInputs, vercelInputs} from '../../src/release/inputs.js';
-import {choice, defineAction, duration, flag, list, text} from '../../src/runner/spec.js';
+import {choice, defineAction, duration, flag, list, secret, text} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
   name: 'backup',
@@ -26,6 +26,10 @@ export const spec = defineAction({
     'recipient-fingerprints': list({
       doc: 'Fingerprints the recipients must have; any other key is refused. Guards against a swapped key.',
     }),
+    'signing-key': secret({
+      doc: 'Armored private OpenPGP key that signs manifests, so that whoever can write to the store cannot forge a set. Default: the environment variable named by `backup.signing-key-env` of the file.',
+    }),
+    'signing-key-passphrase': secret({doc: 'Passphrase of the signing key, when it has one.'}),
     'expected-tables': list({
       doc: 'Tables, as schema.name, without which the database is the wrong one. Default: `database.expected-tables` of the file.',
       example: 'public.users,public.orders',

@@ -32,6 +32,8 @@ export interface SetRequest {
   readonly commit?: string | undefined;
   /** Where the run came from, such as repository, workflow and run id. Nothing secret. */
   readonly trigger?: Readonly<Record<string, string>>;
+  /** What is known to be missing or doubtful before the set is made; kept in the manifest. */
+  readonly warnings?: readonly string[];
   /** How the stored bytes are checked before the seal: `full` reads all of them back. */
   readonly readBack: 'full' | 'size';
   /** Accepts a set much smaller than the one before it. */
@@ -239,7 +241,7 @@ function composeManifest({
       ...deps.tools,
     },
     checks: {childExitCodes: 'ok', storedSize: 'ok', ...(request.readBack === 'full' ? {readBack: 'ok'} : {})},
-    warnings: [...recipients.warnings, ...(database?.warnings() ?? [])],
+    warnings: [...(request.warnings ?? []), ...recipients.warnings, ...(database?.warnings() ?? [])],
     byHand: parts.map((part) => openByHand(deps.store.location, prefix, part)),
   };
 }

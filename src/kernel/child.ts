@@ -1,4 +1,6 @@
 import {type ChildProcess, type StdioOptions, spawn} from 'node:child_process';
+import {access, constants} from 'node:fs/promises';
+import {delimiter, join} from 'node:path';
 import type {Readable, Stream, Writable} from 'node:stream';
 import {Failure} from './errors.js';
 
@@ -71,11 +73,13 @@ export function startChild(options: ChildOptions): Child {
 }
 
 /** Runs a program to its end and returns what it printed; for short texts, never for data. */
-export async function outputOf(options: ChildOptions): Promise<ChildExit & {readonly stdout: string}> {
+export async function outputOf(
+  options: ChildOptions & {readonly outputLimit?: number},
+): Promise<ChildExit & {readonly stdout: string}> {
   const child = startChild({...options, stdout: 'pipe'});
   let stdout = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    if (stdout.length < 4 * 1024 * 1024) stdout += text;
+    if (stdout.length < (options.outputLimit ?? 4 * 1024 * 1024)) stdout += text;
   });
   return {...(await child.exit), stdout};
 }
@@ -123,4 +127,20 @@ function lastLines(text: string): string {
 
 function redact(text: string, secrets: readonly string[]): string {
   return secrets.reduce((cleaned, secret) => (secret.length > 2 ? cleaned.replaceAll(secret, '***') : cleaned), text);
+}
+
+/** Absolute path of a program in PATH; undefined when there is none. */
+export async function findProgram(
+  name: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  for (const folder of (env['PATH'] ?? '').split(delimiter).filter(Boolean)) {
+    const path = join(folder, name);
+    const there = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (there) return path;
+  }
+  return undefined;
 }

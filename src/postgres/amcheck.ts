@@ -1,9 +1,8 @@
 import {join} from 'node:path';
-import {outputOf, succeeded} from '../kernel/child.js';
+import {findProgram, outputOf, succeeded} from '../kernel/child.js';
 import {Failure} from '../kernel/errors.js';
 import type {ClientTools} from './client-tools.js';
 import {type Connection, libpqEnvironment, secretsOf} from './connection.js';
-import {findProgram} from './dump.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

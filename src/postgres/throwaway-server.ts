@@ -5,11 +5,10 @@ import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {childFailure, outputOf, succeeded} from '../kernel/child.js';
+import {childFailure, findProgram, outputOf, succeeded} from '../kernel/child.js';
 import {Failure} from '../kernel/errors.js';
 import {type ClientTools, findClientTools} from './client-tools.js';
 import type {Connection} from './connection.js';
-import {findProgram} from './dump.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

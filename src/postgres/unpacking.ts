@@ -1,9 +1,8 @@
 import type {Readable, Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import * as zlib from 'node:zlib';
-import {type Child, type ChildExit, childFailure, startChild, succeeded} from '../kernel/child.js';
+import {type Child, type ChildExit, childFailure, findProgram, startChild, succeeded} from '../kernel/child.js';
 import {cancelled, Failure} from '../kernel/errors.js';
-import {findProgram} from './dump.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** A program's compression around the archive. */

@@ -1,10 +1,12 @@
 import {readFile} from 'node:fs/promises';
-import {resolve} from 'node:path';
+import {join, resolve} from 'node:path';
 import type {Series} from '../backup/set-name.js';
 import type {BackupConfig, Config} from '../config/schema.js';
 import {loadRecipients, type Recipients} from '../crypto/recipients.js';
 import {type Problem, refusal} from '../kernel/errors.js';
 import {type Connection, parseConnection} from '../postgres/connection.js';
+import {openLocalStore} from '../storage/local/local-store.js';
+import {openRcloneStore} from '../storage/rclone/rclone-store.js';
 import {openS3Store, type S3Settings} from '../storage/s3/s3-store.js';
 import type {Store} from '../storage/store.js';
 
@@ -37,11 +39,14 @@ export function seriesOf(config: Config): Series {
 }
 
 /**
- * Opens the store of backups. Keys come from the inputs; without them the standard AWS chain is used, so that OIDC works.
+ * Opens the store of backups: a bucket, a folder below `root`, or an rclone remote. Keys come from the inputs; without them the standard AWS chain is used, so that OIDC works.
  * @throws refusal INPUT when only one half of a key pair was given.
  */
-export function openBackupStore(settings: BackupConfig, access: BackupAccess): Store {
+export function openBackupStore(settings: BackupConfig, access: BackupAccess, root = process.cwd()): Store {
   const {storage} = settings;
+  if (storage.type === 'local') return openLocalStore(join(resolve(root, storage.folder ?? '.'), storage.prefix));
+  if (storage.type === 'rclone')
+    return openRcloneStore({remote: `${storage.remote}/${storage.prefix}`, env: process.env});
   return openS3Store({
     bucket: access['storage-bucket'] ?? storage.bucket ?? '',
     prefix: storage.prefix,
