@@ -1,7 +1,7 @@
 // Builds every JavaScript action into actions/<name>/dist with ncc; with --check it builds aside and compares instead.
 // Usage: npm run build [-- --check] [-- name ...]
 import {spawn} from 'node:child_process';
-import {cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
+import {cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {dirname, join, relative} from 'node:path';
 import {minify} from '@swc/core';
@@ -46,7 +46,6 @@ async function bundle(name) {
       `lib/actions/${name}/main.js`,
       '-o',
       out,
-      '-m',
       '--license',
       'licenses.txt',
       '--no-cache',
@@ -54,6 +53,7 @@ async function bundle(name) {
     ],
     root,
   );
+  await minifyAll(out);
   if (check) {
     problems.push(...differences(name, out, target));
     return;

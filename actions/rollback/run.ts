@@ -130,9 +130,8 @@ async function gateAgain(
 }
 
 function provenBefore(record: ReleaseRecord | undefined): boolean {
-  return (
-    record !== undefined && stateOf(record) === 'rolled-back' && factOf(record, 'verdict', ['rolled-back']) === 'pass'
-  );
+  if (!record || !['rolled-back', 'failed'].includes(stateOf(record))) return false;
+  return factOf(record, 'verdict', ['rolled-back', 'failed']) === 'pass';
 }
 
 function leftOver(

@@ -24,7 +24,12 @@ export interface Recorded {
 }
 
 export type FaultKind =
-  | {readonly kind: 'status'; readonly status: number; readonly body?: string; readonly headers?: Record<string, string>}
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly body?: string;
+      readonly headers?: Record<string, string>;
+    }
   | {readonly kind: 'delay'; readonly ms: number}
   /** The connection is closed; the request had no effect. */
   | {readonly kind: 'close-before'}
@@ -67,7 +72,10 @@ export interface StandInOptions {
   readonly onRequest?: (recorded: Recorded) => void;
 }
 
-export async function startStandIn(handle: (exchange: Exchange) => Promise<void> | void, options: StandInOptions = {}): Promise<StandIn> {
+export async function startStandIn(
+  handle: (exchange: Exchange) => Promise<void> | void,
+  options: StandInOptions = {},
+): Promise<StandIn> {
   const requests: Recorded[] = [];
   const faults: Fault[] = [];
   const sockets = new Set<Socket>();
@@ -90,7 +98,9 @@ export async function startStandIn(handle: (exchange: Exchange) => Promise<void>
       atMs: Date.now(),
       method: request.method ?? 'GET',
       path: url.pathname,
-      query: Object.fromEntries([...new Set(url.searchParams.keys())].map((key) => [key, url.searchParams.getAll(key)])),
+      query: Object.fromEntries(
+        [...new Set(url.searchParams.keys())].map((key) => [key, url.searchParams.getAll(key)]),
+      ),
       headers: redactHeaders(request.headers),
       body: readable(request.headers['content-type'], body),
       status: 0,
@@ -120,13 +130,28 @@ export async function startStandIn(handle: (exchange: Exchange) => Promise<void>
     server.listen(options.port ?? 0, '127.0.0.1', () => resolve());
   });
   const close = () => closeServer(server, sockets);
-  return {url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, faults, close, [Symbol.asyncDispose]: close};
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    faults,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** Sends JSON with its length, as the platforms do. */
-export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, {'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text), ...headers});
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    ...headers,
+  });
   response.end(text);
 }
 
@@ -148,10 +173,18 @@ function readable(type: string | undefined, body: Buffer): unknown {
   return type?.startsWith('text/') ? body.toString().slice(0, 2_000) : `${body.length} bytes`;
 }
 
-const secretHeaders = new Set(['authorization', 'project-access-token', 'cookie', 'x-vercel-protection-bypass', 'x-amz-security-token']);
+const secretHeaders = new Set([
+  'authorization',
+  'project-access-token',
+  'cookie',
+  'x-vercel-protection-bypass',
+  'x-amz-security-token',
+]);
 
 function redactHeaders(headers: IncomingMessage['headers']): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, secretHeaders.has(name) ? '(redacted)' : String(value)]));
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, secretHeaders.has(name) ? '(redacted)' : String(value)]),
+  );
 }
 
 function takeFault(faults: Fault[], recorded: Recorded): FaultKind | undefined {
@@ -167,7 +200,12 @@ function takeFault(faults: Fault[], recorded: Recorded): FaultKind | undefined {
 
 function matches(route: string, recorded: Recorded): boolean {
   if (route === recorded.operation) return true;
-  const pattern = new RegExp(`^${route.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
+  const pattern = new RegExp(
+    `^${route
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  );
   return pattern.test(`${recorded.method} ${recorded.path}`);
 }
 

@@ -9,7 +9,12 @@ export {oneLine};
 
 /** A cell of a Markdown table. */
 export function cell(text: string, max = 300): string {
-  return oneLine(text, max).replace(/[\\`*_{}[\]<>()#+!|~&@]/g, (character) => `\\${character}`).replace(/\\&/g, '&amp;').replace(/\\</g, '&lt;').replace(/\\>/g, '&gt;').replace(/\\@/g, '@\u200b');
+  return oneLine(text, max)
+    .replace(/[\\`*_{}[\]<>()#+!|~&@]/g, (character) => `\\${character}`)
+    .replace(/\\&/g, '&amp;')
+    .replace(/\\</g, '&lt;')
+    .replace(/\\>/g, '&gt;')
+    .replace(/\\@/g, '@\u200b');
 }
 
 /** A fenced code block that its content cannot close. */
@@ -26,5 +31,9 @@ export function code(text: string, max = 120): string {
 
 /** A Markdown table; cells must already be escaped. */
 export function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  return [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+  return [
+    `| ${head.join(' | ')} |`,
+    `|${head.map(() => '---').join('|')}|`,
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n');
 }
