@@ -6,6 +6,9 @@
  * moment one cares to look, with probability at most α (Ville). So the gate may look after every probe.
  */
 
+// Taken once: where a global is looked up through a sandbox, that costs more than the logarithm.
+const {exp, log: ln, log1p, max, min} = Math;
+
 /** A set of alternatives with the share of the stake that bets on each; the weights sum to 1. */
 export interface Ladder {
   readonly rates: readonly number[];
@@ -19,7 +22,7 @@ const deadWeight = 0.3;
 export function rateLadder(unhealthyRate: number): Ladder {
   const rates: number[] = [];
   for (let q = unhealthyRate; q < deadRate; q *= 3) rates.push(q);
-  if (rates.length === 0) return {rates: [Math.max(deadRate, unhealthyRate)], weights: [1]};
+  if (rates.length === 0) return {rates: [max(deadRate, unhealthyRate)], weights: [1]};
   const each = (1 - deadWeight) / rates.length;
   return {rates: [...rates, deadRate], weights: [...rates.map(() => each), deadWeight]};
 }
@@ -30,8 +33,8 @@ export interface StreamOptions {
   readonly ladder: Ladder;
   /** Chance that a healthy service fails again right after a failure; undefined switches the guard off. */
   readonly burstGuard?: number;
-  /** A fresh stake enters after every this many observations. */
-  readonly restartEvery: number;
+  /** A fresh stake enters after every this many observations; undefined: all of it bets from the start. */
+  readonly restartEvery?: number;
 }
 
 /** Share of the stake that bets from the first observation on; the rest pays for the restarts. */
@@ -48,7 +51,7 @@ export class RateEvidence {
   readonly #plain: Odds;
   readonly #guarded: Odds;
   readonly #restartEvery: number;
-  #cash = 1 - firstStake;
+  #cash: number;
   #bets = 1;
   #count = 0;
   #failedLast = false;
@@ -58,11 +61,13 @@ export class RateEvidence {
     const {ladder, maxErrorRate, burstGuard, restartEvery} = options;
     this.#size = ladder.rates.length;
     this.#weights = Float64Array.from(ladder.weights);
-    this.#logStakes = Float64Array.from(ladder.weights, (w) => Math.log(firstStake * w));
+    const stake = restartEvery === undefined ? 1 : firstStake;
+    this.#cash = 1 - stake;
+    this.#logStakes = Float64Array.from(ladder.weights, (w) => ln(stake * w));
     this.#plain = oddsAgainst(ladder, maxErrorRate);
     // The null may not become stricter after a failure, so a guard below p0 has no effect.
-    this.#guarded = burstGuard === undefined ? this.#plain : oddsAgainst(ladder, Math.max(burstGuard, maxErrorRate));
-    this.#restartEvery = restartEvery;
+    this.#guarded = burstGuard === undefined ? this.#plain : oddsAgainst(ladder, max(burstGuard, maxErrorRate));
+    this.#restartEvery = restartEvery ?? Number.POSITIVE_INFINITY;
   }
 
   /** ln E after the observations so far; 0 at the start. */
@@ -97,7 +102,7 @@ export class RateEvidence {
     const stake = (1 - firstStake) / (this.#bets * (this.#bets - 1));
     this.#cash -= stake;
     for (let k = 0; k < this.#size; k++) {
-      this.#logStakes[k] = logAdd(this.#logStakes[k]!, Math.log(this.#weights[k]! * stake));
+      this.#logStakes[k] = logAdd(this.#logStakes[k]!, ln(this.#weights[k]! * stake));
     }
   }
 }
@@ -111,30 +116,30 @@ interface Odds {
 function oddsAgainst(ladder: Ladder, nullRate: number): Odds {
   const bets = (q: number) => q > nullRate;
   return {
-    onFailure: Float64Array.from(ladder.rates, (q) => (bets(q) ? Math.log(q / nullRate) : 0)),
-    onSuccess: Float64Array.from(ladder.rates, (q) => (bets(q) ? Math.log((1 - q) / (1 - nullRate)) : 0)),
+    onFailure: Float64Array.from(ladder.rates, (q) => (bets(q) ? ln(q / nullRate) : 0)),
+    onSuccess: Float64Array.from(ladder.rates, (q) => (bets(q) ? ln((1 - q) / (1 - nullRate)) : 0)),
   };
 }
 
 /** The pay-out is linear in x, hence fair for any fraction from 0 to 1. */
 function mixedOdds(odds: Odds, k: number, x: number): number {
-  return Math.log(x * Math.exp(odds.onFailure[k]!) + (1 - x) * Math.exp(odds.onSuccess[k]!));
+  return ln(x * exp(odds.onFailure[k]!) + (1 - x) * exp(odds.onSuccess[k]!));
 }
 
 /** ln(e^a + e^b). */
 export function logAdd(a: number, b: number): number {
-  const high = Math.max(a, b);
-  return high === Number.NEGATIVE_INFINITY ? high : high + Math.log1p(Math.exp(Math.min(a, b) - high));
+  const high = max(a, b);
+  return high === Number.NEGATIVE_INFINITY ? high : high + log1p(exp(min(a, b) - high));
 }
 
 /** ln(Σ e^v + plain). */
 function logSum(logs: ArrayLike<number>, plain: number): number {
-  let high = plain > 0 ? Math.log(plain) : Number.NEGATIVE_INFINITY;
+  let high = plain > 0 ? ln(plain) : Number.NEGATIVE_INFINITY;
   for (let k = 0; k < logs.length; k++) if (logs[k]! > high) high = logs[k]!;
   if (high === Number.NEGATIVE_INFINITY) return high;
-  let sum = plain * Math.exp(-high);
-  for (let k = 0; k < logs.length; k++) sum += Math.exp(logs[k]! - high);
-  return high + Math.log(sum);
+  let sum = plain * exp(-high);
+  for (let k = 0; k < logs.length; k++) sum += exp(logs[k]! - high);
+  return high + ln(sum);
 }
 
 /**
@@ -144,9 +149,9 @@ function logSum(logs: ArrayLike<number>, plain: number): number {
 export function closedFormLog(probes: number, failures: number, maxErrorRate: number, ladder: Ladder): number {
   const terms = ladder.rates.map(
     (q, k) =>
-      Math.log(ladder.weights[k]!) +
-      (failures > 0 ? failures * Math.log(q / maxErrorRate) : 0) +
-      (probes > failures ? (probes - failures) * Math.log((1 - q) / (1 - maxErrorRate)) : 0),
+      ln(ladder.weights[k]!) +
+      (failures > 0 ? failures * ln(q / maxErrorRate) : 0) +
+      (probes > failures ? (probes - failures) * ln((1 - q) / (1 - maxErrorRate)) : 0),
   );
   return logSum(terms, 0);
 }
@@ -157,16 +162,16 @@ export function closedFormLog(probes: number, failures: number, maxErrorRate: nu
  */
 export function passLog(probes: number, failures: number, maxErrorRate: number, unhealthyRate: number): number {
   const likelihood = (q: number) =>
-    (failures > 0 ? failures * Math.log(q / unhealthyRate) : 0) +
-    (probes - failures) * Math.log((1 - q) / (1 - unhealthyRate));
-  const clean = failures === 0 ? Math.log(0.5) - probes * Math.log1p(-unhealthyRate) : Number.NEGATIVE_INFINITY;
+    (failures > 0 ? failures * ln(q / unhealthyRate) : 0) +
+    (probes - failures) * ln((1 - q) / (1 - unhealthyRate));
+  const clean = failures === 0 ? ln(0.5) - probes * log1p(-unhealthyRate) : Number.NEGATIVE_INFINITY;
   const middle = Math.sqrt(maxErrorRate * unhealthyRate);
-  return logSum([clean, Math.log(0.25) + likelihood(maxErrorRate), Math.log(0.25) + likelihood(middle)], 0);
+  return logSum([clean, ln(0.25) + likelihood(maxErrorRate), ln(0.25) + likelihood(middle)], 0);
 }
 
 /** Clean probes until `passLog` reaches 1/β: what a plan must at least have time for. */
 export function cleanProbesToPass(maxErrorRate: number, unhealthyRate: number, beta: number): number {
-  const needed = -Math.log(beta);
+  const needed = -ln(beta);
   let low = 0;
   let high = 1;
   while (passLog(high, 0, maxErrorRate, unhealthyRate) < needed) high *= 2;
@@ -188,9 +193,9 @@ export function oddsLog(ups: number, downs: number, nullShare = 0.5): number {
   const terms = oddsSteps.map((k) => {
     const share = 2 ** k / (1 + 2 ** k);
     if (share <= nullShare) return 0;
-    return ups * Math.log(share / nullShare) + downs * Math.log((1 - share) / (1 - nullShare));
+    return ups * ln(share / nullShare) + downs * ln((1 - share) / (1 - nullShare));
   });
-  return logSum(terms, 0) - Math.log(oddsSteps.length);
+  return logSum(terms, 0) - ln(oddsSteps.length);
 }
 
 /**
@@ -220,12 +225,12 @@ export class PairEvidence {
       if (candidateFailed && !baselineFailed) this.#candidateOnly++;
       if (baselineFailed && !candidateFailed) this.#baselineOnly++;
     } else if (this.#before === 'candidate' && !baselineFailed) {
-      this.#persistLog += candidateFailed ? Math.log(deadRate / guard) : Math.log((1 - deadRate) / (1 - guard));
+      this.#persistLog += candidateFailed ? ln(deadRate / guard) : ln((1 - deadRate) / (1 - guard));
     }
     this.#before =
       !candidateFailed && !baselineFailed ? 'quiet' : candidateFailed && !baselineFailed ? 'candidate' : 'other';
     const split = oddsLog(this.#candidateOnly, this.#baselineOnly);
-    this.#log = guard === undefined ? split : Math.log(0.5) + split + logAdd(0, this.#persistLog);
+    this.#log = guard === undefined ? split : ln(0.5) + split + logAdd(0, this.#persistLog);
     return this.#log;
   }
 }
@@ -256,7 +261,7 @@ export function tailLadder(share: number): Ladder {
 /** ln of the weighted mean of several e-values: an e-value again, whatever the dependence between them. */
 export function meanLog(logs: readonly number[], weights?: readonly number[]): number {
   return logSum(
-    logs.map((log, i) => log + Math.log(weights ? weights[i]! : 1 / logs.length)),
+    logs.map((log, i) => log + ln(weights ? weights[i]! : 1 / logs.length)),
     0,
   );
 }

@@ -76,7 +76,7 @@ export class StreamEvidence {
     this.#tail =
       maxLatencyMs === undefined
         ? undefined
-        : new RateEvidence({maxErrorRate: tail, ladder: tailLadder(tail), restartEvery});
+        : new RateEvidence({maxErrorRate: tail, ladder: tailLadder(tail)});
   }
 
   add(letter: Letter): void {
