@@ -828,7 +828,20 @@ describe('promotion', () => {
         ),
       ),
       failure: ['VERCEL_NOT_SERVED', /shop\.example serves dpl_anchor/, /Run the step again/],
-      requests: 66,
+      requests: 70,
+    },
+    {
+      rule: '409 current, and a host that stayed behind is assigned by itself',
+      set: and(live, (s) => {
+        s.hosts.set('www.shop.example', anchorId);
+        s.answers.set(`POST /v2/deployments/${candidateId}/aliases`, () => {
+          s.hosts.set('www.shop.example', candidateId);
+          return [200, {uid: 'al_1', alias: 'www.shop.example'}];
+        });
+      }),
+      result: promoted,
+      requests: 11,
+      writes: [promoteCall, `POST /v2/deployments/${candidateId}/aliases`],
     },
     {
       rule: '409 while another job runs is waited out',

@@ -34,7 +34,13 @@ const settleMs = 60_000;
  */
 export async function moveProduction(vercel: Vercel, move: Move, call: PlatformCall): Promise<HostReading[]> {
   const asked = await ask(vercel, move, call);
-  if (asked === 'current') return confirmHosts(vercel, move, 'Vercel says that it is the current one already', call);
+  if (asked === 'current') {
+    const readings = await readHosts(vercel, move.hosts, call);
+    const strays = readings.filter(({deploymentId}) => deploymentId !== move.deploymentId);
+    if (readings.length > 0 && strays.length === 0) return readings;
+    await assignStrays(vercel, move, strays, call);
+    return confirmHosts(vercel, move, 'Vercel says that it is the current one already', call);
+  }
   const job = await waitForJob(vercel, {...move, before: asked.before}, call);
   return confirmHosts(
     vercel,
@@ -183,6 +189,33 @@ export async function waitUntilQuiet(
     last = (await pollProject(vercel, project.id, call)) ?? last;
   }
   return last;
+}
+
+/**
+ * A job that failed half way leaves a host behind, and the platform will not run another one to what it counts as
+ * current. Such a host is assigned by itself, to the very deployment that the project names as its production.
+ */
+async function assignStrays(
+  vercel: Vercel,
+  move: Move,
+  strays: readonly HostReading[],
+  call: PlatformCall,
+): Promise<void> {
+  const path = `/v2/deployments/${encodeURIComponent(move.deploymentId)}/aliases`;
+  for (const {host} of strays) {
+    try {
+      await vercel.api.write('POST', path, {
+        ...call,
+        what: `assign ${host} to ${move.deploymentId}`,
+        body: {alias: host},
+      });
+      call.progress(`Vercel: ${host} had stayed behind and was assigned to ${move.deploymentId}.`);
+    } catch (error) {
+      // What counts is what the hosts are read to serve afterwards; 409 says that it is there already.
+      if (!(error instanceof Failure) || isAbort(error)) throw error;
+      call.progress(`Vercel: ${error.message}`);
+    }
+  }
 }
 
 /** Every host must serve the deployment; some time is given, since aliases follow the job. */

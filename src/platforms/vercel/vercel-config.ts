@@ -14,9 +14,15 @@ const settingKeys: Readonly<Record<string, string>> = {
   ignoreCommand: 'commandForIgnoringBuildStep',
 };
 
-/** Keys that the command line never sends, or that are ours to set; `alias` would move production hosts on creation. */
+/**
+ * Keys that are not for the request: read by builds only (`images`), never sent by the command line, or ours to set.
+ * `alias` would move production hosts on creation. The build settings are known to the published interface inside
+ * `projectSettings` only.
+ */
 const notSent = new Set([
+  ...Object.keys(settingKeys),
   '$schema',
+  'images',
   'scope',
   'github',
   'public',
@@ -39,7 +45,7 @@ export interface VercelConfig {
 
 /**
  * Reads `vercel.json` as the command line does, since the client library does not: its keys go into the request, the
- * build settings also into `projectSettings`. The one in the app's folder wins over the one at the top.
+ * build settings into `projectSettings`. The one in the app's folder wins over the one at the top.
  * @throws Failure VERCEL_JSON when there is one that is not a JSON object.
  */
 export async function readVercelConfig(root: string, rootDirectory: string | undefined): Promise<VercelConfig> {
@@ -53,7 +59,9 @@ export async function readVercelConfig(root: string, rootDirectory: string | und
 
 const bodyOf = (config: Json): Json => Object.fromEntries(Object.entries(config).filter(([key]) => !notSent.has(key)));
 
+/** With `builds` the project is not configured by settings at all. */
 function settingsOf(config: Json): Json {
+  if (Array.isArray(config.builds) && config.builds.length > 0) return {};
   const given = Object.entries(settingKeys).filter(([key]) => config[key] !== undefined);
   return Object.fromEntries(given.map(([key, setting]) => [setting, config[key]]));
 }
