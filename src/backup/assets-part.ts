@@ -1,3 +1,4 @@
+import {once} from 'node:events';
 import {createReadStream} from 'node:fs';
 import {lstat, readdir, readlink, realpath, stat} from 'node:fs/promises';
 import {join, relative, sep} from 'node:path';
@@ -97,35 +98,29 @@ function add(tar: Pack, header: Parameters<Pack['entry']>[0]): Promise<void> {
   });
 }
 
+/** Not by `pipe`: a file that turns out shorter than its header must be told apart before the entry is ended. */
 async function addFile(
   tar: Pack,
   path: string,
   header: {readonly name: string; readonly size: number; readonly mode: number; readonly mtime: Date},
 ): Promise<void> {
-  let failure: Error | undefined;
-  const ended = new Promise<void>((resolve, reject) => {
-    const entry = tar.entry(header, (error) => (error ? reject(failure ?? changed(header.name)) : resolve()));
-    const end = header.size > 0 ? header.size - 1 : 0;
-    if (header.size === 0) {
-      (entry as unknown as Writable).end();
-      return;
-    }
-    let read = 0;
-    const source = createReadStream(path, {end, highWaterMark: 256 * 1024});
-    source.on('data', (chunk) => {
-      read += chunk.length;
-    });
-    source.on('error', (error) => {
-      failure = error;
-      entry.destroy(error);
-      reject(error);
-    });
-    source.on('end', () => {
-      if (read !== header.size) reject(changed(header.name));
-    });
-    source.pipe(entry);
+  let entry: Writable | undefined;
+  const written = new Promise<void>((resolve, reject) => {
+    entry = tar.entry(header, (error) => (error ? reject(error) : resolve())) as unknown as Writable;
+    entry.on('error', reject);
   });
-  await ended;
+  // Looked at below; a refusal before that must not count as unheard.
+  written.catch(() => {});
+  let read = 0;
+  if (header.size > 0) {
+    for await (const chunk of createReadStream(path, {end: header.size - 1, highWaterMark: 256 * 1024})) {
+      read += (chunk as Buffer).length;
+      if (!entry!.write(chunk)) await Promise.race([once(entry!, 'drain'), written]);
+    }
+  }
+  if (read !== header.size) throw changed(header.name);
+  entry!.end();
+  await written;
 }
 
 function changed(name: string): Failure {
