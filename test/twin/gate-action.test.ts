@@ -55,6 +55,7 @@ function runner(env: Record<string, string> = {}): Run {
     annotate: (annotation) => annotations.push(annotation),
     group: (_title, work) => work(),
     mask: () => {},
+    maskFound: () => {},
     saveState: () => {},
     state: () => '',
     isPost: false,
