@@ -5,7 +5,7 @@ import {makeKeys, type RehearsalKeys} from './keys.js';
 import {type PostgresServer, startPostgres} from './postgres/server.js';
 import {backend, type Product, writeProduct} from './product/product.js';
 import {productConfig} from './product-config.js';
-import {type RailwayStandIn, startRailway} from './railway/stand-in.js';
+import {type RailwayStandIn, type RailwayStandInOptions, startRailway} from './railway/stand-in.js';
 import {type S3StandIn, startS3} from './s3/stand-in.js';
 import {startVercel, type VercelStandIn} from './vercel/stand-in.js';
 
@@ -52,52 +52,32 @@ export interface World extends AsyncDisposable {
 export async function startWorld(parent: string): Promise<World> {
   await mkdir(parent, {recursive: true});
   const folder = await mkdtemp(join(parent, 'world-'));
-  await using started = new AsyncDisposableStack();
-  started.defer(() => rm(folder, {recursive: true, force: true, maxRetries: 5}));
-  const [postgres, keys, s3, github, vercel] = await Promise.all([
-    startPostgres().then((server) => started.use(server)),
-    makeKeys(),
-    startS3({
-      accessKeyId: secrets.accessKeyId,
-      secretAccessKey: secrets.secretAccessKey,
-      buckets: [names.bucket],
-      dir: join(folder, 's3'),
-    }).then((server) => started.use(server)),
-    startGitHub({
-      owner: names.owner,
-      repo: names.repository,
-      tokens: [{token: secrets.githubToken, permissions: {contents: 'read', deployments: 'write', issues: 'write'}}],
-    }).then((server) => started.use(server)),
-    startVercel({
-      token: secrets.vercelToken,
-      team: {id: names.vercelTeam, slug: names.owner},
-      projects: [{id: names.vercelProject, name: names.repository}],
-    }).then((server) => started.use(server)),
-  ]);
+  const opened: Array<() => Promise<void>> = [() => rm(folder, {recursive: true, force: true, maxRetries: 5})];
+  const close = async () => {
+    for (const end of opened.splice(0).reverse()) await end();
+  };
+  try {
+    return await build(folder, opened, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Starts one part and notes how it ends. */
+type Start = <T extends {close(): Promise<void>}>(starting: Promise<T>) => Promise<T>;
+
+async function build(folder: string, opened: Array<() => Promise<void>>, close: () => Promise<void>): Promise<World> {
+  const start: Start = async (starting) => {
+    const part = await starting;
+    opened.push(() => part.close());
+    return part;
+  };
+  const {postgres, keys, s3, github, vercel} = await startServices(folder, start);
   const databaseUrl = await postgres.createDatabase('shop');
   const repository = join(folder, 'repository');
   const frontendUrl = vercel.productionUrl(names.vercelProject);
-  const railway = started.use(
-    await startRailway({
-      tokens: {project: secrets.railwayToken},
-      projectId: names.railwayProject,
-      environmentId: names.railwayEnvironment,
-      services: [
-        {
-          id: names.railwayService,
-          name: 'api',
-          repo: {fullName: `${names.owner}/${names.repository}`, path: repository, branch: 'main'},
-          folder: backend.folder,
-          variables: {DATABASE_URL: databaseUrl, ALLOWED_ORIGINS: frontendUrl},
-          healthcheckPath: backend.healthcheckPath,
-          healthcheckTimeoutS: 5,
-          preDeployCommand: backend.preDeployCommand,
-          startCommand: backend.startCommand,
-        },
-      ],
-      workDir: join(folder, 'railway'),
-    }),
-  );
+  const railway = await start(startRailway(railwayOptions(folder, repository, databaseUrl, frontendUrl)));
   const backendUrl = railway.serviceUrl(names.railwayService);
   const product = await writeProduct({
     dir: repository,
@@ -126,8 +106,6 @@ export async function startWorld(parent: string): Promise<World> {
       commit: product.commits.v1,
     }),
   ]);
-  const kept = started.move();
-  const close = () => kept.disposeAsync();
   return {
     folder,
     postgres,
@@ -142,6 +120,68 @@ export async function startWorld(parent: string): Promise<World> {
     backendUrl,
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+async function startServices(folder: string, start: Start) {
+  const token = {
+    token: secrets.githubToken,
+    permissions: {contents: 'read', deployments: 'write', issues: 'write'},
+  } as const;
+  const starting = {
+    postgres: start(startPostgres()),
+    s3: start(
+      startS3({
+        accessKeyId: secrets.accessKeyId,
+        secretAccessKey: secrets.secretAccessKey,
+        buckets: [names.bucket],
+        dir: join(folder, 's3'),
+      }),
+    ),
+    github: start(startGitHub({owner: names.owner, repo: names.repository, tokens: [token]})),
+    vercel: start(
+      startVercel({
+        token: secrets.vercelToken,
+        team: {id: names.vercelTeam, slug: names.owner},
+        projects: [{id: names.vercelProject, name: names.repository}],
+      }),
+    ),
+  };
+  // All are waited for before a failure of one is thrown, so that none is left running unnoticed.
+  await Promise.allSettled(Object.values(starting));
+  return {
+    postgres: await starting.postgres,
+    s3: await starting.s3,
+    github: await starting.github,
+    vercel: await starting.vercel,
+    keys: await makeKeys(),
+  };
+}
+
+function railwayOptions(
+  folder: string,
+  repository: string,
+  databaseUrl: string,
+  frontendUrl: string,
+): RailwayStandInOptions {
+  return {
+    tokens: {project: secrets.railwayToken},
+    projectId: names.railwayProject,
+    environmentId: names.railwayEnvironment,
+    services: [
+      {
+        id: names.railwayService,
+        name: 'api',
+        repo: {fullName: `${names.owner}/${names.repository}`, path: repository, branch: 'main'},
+        folder: backend.folder,
+        variables: {DATABASE_URL: databaseUrl, ALLOWED_ORIGINS: frontendUrl},
+        healthcheckPath: backend.healthcheckPath,
+        healthcheckTimeoutS: 3,
+        preDeployCommand: backend.preDeployCommand,
+        startCommand: backend.startCommand,
+      },
+    ],
+    workDir: join(folder, 'railway'),
   };
 }
 
