@@ -3,6 +3,9 @@
  * asking each for its share of α.
  */
 
+// Taken once, as in evidence.ts.
+const {exp, log: ln} = Math;
+
 /** One voice in the overall evidence. */
 export interface Voice {
   readonly id: string;
@@ -19,15 +22,15 @@ export function overallLog(voices: readonly Voice[]): number {
   for (const voice of voices) if (voice.log > high) high = voice.log;
   if (!Number.isFinite(high)) return high;
   let sum = 0;
-  for (const voice of voices) sum += voice.weight * Math.exp(voice.log - high);
-  return high + Math.log(sum / total);
+  for (const voice of voices) sum += voice.weight * exp(voice.log - high);
+  return high + ln(sum / total);
 }
 
 /** Share of the overall evidence that each voice brings, in the given order; they sum to 1. */
 export function shares(voices: readonly Voice[]): number[] {
   const total = voices.reduce((sum, voice) => sum + voice.weight, 0);
   const overall = overallLog(voices);
-  return voices.map((voice) => (voice.weight > 0 ? Math.exp(Math.log(voice.weight / total) + voice.log - overall) : 0));
+  return voices.map((voice) => (voice.weight > 0 ? exp(ln(voice.weight / total) + voice.log - overall) : 0));
 }
 
 /**
@@ -40,7 +43,7 @@ export function blame(
 ): {readonly proved: readonly string[]; readonly contributing: readonly string[]} {
   const total = voices.reduce((sum, voice) => sum + voice.weight, 0);
   const proved = voices
-    .filter((voice) => voice.weight > 0 && Math.log(voice.weight / total) + voice.log >= thresholdLog)
+    .filter((voice) => voice.weight > 0 && ln(voice.weight / total) + voice.log >= thresholdLog)
     .map((voice) => voice.id);
   if (proved.length) return {proved, contributing: []};
   const parts = shares(voices);
