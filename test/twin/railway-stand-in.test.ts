@@ -53,6 +53,9 @@ describe('a deployment', () => {
       step: 'HEALTHCHECK',
       payload: {error: expect.stringContaining('did not answer 200')},
     });
+    await fixture.reaches(await fixture.deploy(fixture.commits.better), 'SUCCESS');
+    await fixture.reaches(first, 'REMOVED');
+    expect(fixture.railway.processes).toBe(1);
   });
 
   test('whose process exits at start is FAILED with its last lines in the log', async () => {
