@@ -39,7 +39,7 @@ test('every document has the operation name it announces, once', () => {
 
 test('no document is left out of the list', () => {
   const exported = Object.entries(documents).filter(([name]) => name.endsWith('Document'));
-  expect(exported.map(([, value]) => (value as {name: string}).name).sort()).toEqual(
-    allDocuments.map((document) => document.name).sort(),
+  expect(new Set(exported.map(([, value]) => (value as {name: string}).name))).toEqual(
+    new Set(allDocuments.map((document) => document.name)),
   );
 });

@@ -49,7 +49,11 @@ async function observe(one: Case): Promise<{seen: Record<string, unknown>; text:
     const seen = (await (one.act ?? deployNow)(adapter, running)) as Record<string, unknown>;
     return {seen, text: JSON.stringify(seen), running};
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof Failure)) {
+      // Left open, it would keep the test process alive.
+      await running.server.close();
+      throw error;
+    }
     return {seen: {failure: error.code}, text: `${error.message} ${error.remedy}`, running};
   }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {Failure} from '../../src/kernel/errors.js';
 import type {FaultKind} from '../../src/rehearsal/stand-in.js';
 import {adapterAt, anchorOf, release} from './railway-adapter.js';
-import {fault, graphqlError, shaA, shaB, startWorld, type World} from './railway-world.js';
+import {fault, graphqlError, shaA, startWorld, type World} from './railway-world.js';
 
 const liveA = (world: World) => void world.seed({commit: shaA, active: true});
 

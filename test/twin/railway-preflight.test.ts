@@ -72,7 +72,7 @@ const rows: Readonly<Record<string, Row>> = {
     remedy: /Correct the service/,
   },
   'no repository, and commits are to be deployed': {
-    world: (world) => void (world.repo = null),
+    world: (world) => void Object.assign(world, {repo: null}),
     options: {source: 'commit'},
     check: 'source',
     state: 'problem',
@@ -123,14 +123,14 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'automatic deploys off': {check: 'automatic deploys', state: 'ok', found: /off/},
   'automatic deploys on': {
-    world: (world) => void (world.autoDeploy = true),
+    world: (world) => void Object.assign(world, {autoDeploy: true}),
     check: 'automatic deploys',
     state: 'warning',
     found: /without a gate$/,
     remedy: /Switch automatic deploys off/,
   },
   'automatic deploys on, refused by configuration': {
-    world: (world) => void (world.autoDeploy = true),
+    world: (world) => void Object.assign(world, {autoDeploy: true}),
     options: {allowAutoDeploy: false},
     check: 'automatic deploys',
     state: 'problem',
@@ -158,7 +158,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'a healthcheck path': {check: 'healthcheck', state: 'ok', found: /\/healthz/},
   'no healthcheck path': {
-    world: (world) => void (world.healthcheckPath = null),
+    world: (world) => void Object.assign(world, {healthcheckPath: null}),
     check: 'healthcheck',
     state: 'warning',
     found: /only means that the container started/,
@@ -171,7 +171,7 @@ const rows: Readonly<Record<string, Row>> = {
       /live dep_1 \(commit aaaaaaaaaaaa\) can be rolled back to.*24 h \(Free\), 72 h \(Hobby\), 120 h \(Pro\).*which plan this is cannot be read/,
   },
   'a way back only by building': {
-    world: (world) => void (world.get('dep_1')!.canRollback = false),
+    world: (world) => void Object.assign(world.get('dep_1')!, {canRollback: false}),
     check: 'way back',
     state: 'warning',
     found: /cannot be rolled back to/,
@@ -187,7 +187,7 @@ const rows: Readonly<Record<string, Row>> = {
     found: /cannot be rolled back to/,
   },
   'nothing live': {
-    world: (world) => void (world.active = []),
+    world: (world) => void Object.assign(world, {active: []}),
     check: 'way back',
     state: 'warning',
     found: /nothing is live/,
@@ -200,7 +200,7 @@ const rows: Readonly<Record<string, Row>> = {
     found: /^DATABASE_URL, SEALED \(sealed, so only their names could be checked: SEALED\)$/,
   },
   'a sealed value given as null': {
-    world: (world) => void (world.variables.SEALED = null),
+    world: (world) => void Object.assign(world.variables, {SEALED: null}),
     requirements: {requiredVariables: ['SEALED']},
     check: 'required variables',
     state: 'ok',
@@ -234,7 +234,12 @@ const rows: Readonly<Record<string, Row>> = {
     found: /could not be read/,
     remedy: /Check by hand that DATABASE_URL/,
   },
-  'replicas are stated': {world: (world) => void (world.numReplicas = 3), check: 'replicas', state: 'ok', found: /^3$/},
+  'replicas are stated': {
+    world: (world) => void Object.assign(world, {numReplicas: 3}),
+    check: 'replicas',
+    state: 'ok',
+    found: /^3$/,
+  },
   'a volume means downtime': {
     world: (world) => void world.volumes.push({id: 'v', serviceId: 'svc_1', mountPath: '/data', state: 'READY'}),
     check: 'volume',
@@ -242,13 +247,13 @@ const rows: Readonly<Record<string, Row>> = {
     found: /\/data.*short downtime/,
   },
   'staged changes of colleagues': {
-    world: (world) => void (world.unmergedChangesCount = 2),
+    world: (world) => void Object.assign(world, {unmergedChangesCount: 2}),
     check: 'staged changes',
     state: 'warning',
     found: /2 changes/,
   },
   'an incident at Railway': {
-    world: (world) => void (world.incident = 'Builds are slow'),
+    world: (world) => void Object.assign(world, {incident: 'Builds are slow'}),
     check: 'platform',
     state: 'warning',
     found: /Builds are slow/,
@@ -261,13 +266,13 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'the quota, as announced': {check: 'request quota', state: 'ok', found: /1000 requests each 3600 s/},
   'the quota nearly spent': {
-    world: (world) => void (world.headers = {'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '9'}),
+    world: (world) => void Object.assign(world, {headers: {'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '9'}}),
     check: 'request quota',
     state: 'warning',
     found: /100 requests, 9 left/,
   },
   'no quota announced': {
-    world: (world) => void (world.headers = {}),
+    world: (world) => void Object.assign(world, {headers: {}}),
     check: 'request quota',
     state: 'ok',
     found: /announced none/,

@@ -1,4 +1,5 @@
 import {Failure} from '../../kernel/errors.js';
+import {isRefusedAccess} from './answers.js';
 import {cleanLine} from './clean.js';
 import {deploymentDocument} from './documents.js';
 import {type DeploymentFacts, factsOf} from './facts.js';
@@ -34,6 +35,17 @@ const patience = 6;
 
 export async function readDeployment(session: Session, id: string): Promise<DeploymentFacts> {
   return checked((await session.read(deploymentDocument, {id})).deployment, id);
+}
+
+/** Undefined for an id that is unknown, or in a place this token may not see: nothing can be done with either. */
+export async function readOrNone(session: Session, id: string): Promise<DeploymentFacts | undefined> {
+  try {
+    return await readDeployment(session, id);
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'RAILWAY_DEPLOYMENT_NOT_FOUND') return undefined;
+    if (isRefusedAccess(error)) return undefined;
+    throw error;
+  }
 }
 
 function checked(raw: Parameters<typeof factsOf>[0], id: string): DeploymentFacts {

@@ -1,4 +1,5 @@
 import type {DeployOutcome} from '../platform.js';
+import {waitingRemedy} from './auto-deploy.js';
 import {cleanLine} from './clean.js';
 import type {Diagnosis} from './diagnosis.js';
 import type {DeploymentFacts} from './facts.js';
@@ -11,10 +12,6 @@ export interface BadEnd {
   readonly message: string;
   readonly remedy: string;
 }
-
-/** Why nothing more will come of a deployment that railway waits with because of CI. */
-export const waitingRemedy =
-  'Switch off Wait for CI, or automatic deploys, in the settings of the service: Railway waits for the workflow that waits for Railway, and would ship this commit outside the gate once the workflow ends.';
 
 /** What an end means for the release; `newer` are deployments made after this one. */
 export function badEnd(

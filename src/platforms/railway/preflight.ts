@@ -1,10 +1,9 @@
 import {Failure, messageOf} from '../../kernel/errors.js';
 import type {Finding} from '../platform.js';
+import {autoDeployRemedy, waitingRemedy} from './auto-deploy.js';
 import {cleanLine} from './clean.js';
 import type {Credential} from './credential.js';
-import {autoDeployRemedy} from './deploy.js';
 import {platformStatusDocument, volumesDocument} from './documents.js';
-import {waitingRemedy} from './outcome.js';
 import {readState, type ServiceState, servingOf} from './service-state.js';
 import type {Session} from './session.js';
 import {classOf} from './states.js';

@@ -1,6 +1,6 @@
 import type {Anchor} from '../platform.js';
 import {cleanLine} from './clean.js';
-import {setImage} from './deploy.js';
+import {setImage} from './creation.js';
 import {deployDocument, deploymentsDocument, redeployDocument} from './documents.js';
 import {type DeploymentFacts, factsList} from './facts.js';
 import {onceOnly} from './once-only.js';

@@ -1,25 +1,23 @@
 import {Failure} from '../../kernel/errors.js';
 import type {Anchor, Rollback} from '../platform.js';
-import {isRefusedAccess} from './answers.js';
-import {cancelDeployment} from './cancel.js';
+import {Abandoned} from './abandoned.js';
+import {autoDeployRemedy} from './auto-deploy.js';
 import {cleanLine} from './clean.js';
-import {autoDeployRemedy} from './deploy.js';
+import {hasContentOf, mayHaveContentOf} from './content.js';
 import {diagnose} from './diagnosis.js';
-import {deploymentsDocument, rollbackDocument} from './documents.js';
-import {type DeploymentFacts, factsList} from './facts.js';
-import {follow, readDeployment} from './follow.js';
-import {sameImage} from './image.js';
+import type {DeploymentFacts} from './facts.js';
+import {type End, follow} from './follow.js';
 import {liveOf} from './live.js';
-import {onceOnly} from './once-only.js';
 import {badEnd} from './outcome.js';
-import {lookUntil} from './polling.js';
-import {type Rebuild, rebuild, rebuildOf} from './rebuild.js';
-import {ids, notServing, readState, type ServiceState} from './service-state.js';
+import {type Rebuild, rebuild} from './rebuild.js';
+import {rollBackTo} from './restored-deployment.js';
+import {notServing, readState, type ServiceState} from './service-state.js';
 import type {Session} from './session.js';
-import {classOf, mayGoLive} from './states.js';
+import {classOf} from './states.js';
 import type {Target} from './target.js';
 import {changedVariables} from './variables.js';
 import {pending, verifyServing} from './verify.js';
+import {findWay, rebuilding, type Way} from './way-back.js';
 
 export interface RollbackPlan {
   readonly abandoned: readonly string[];
@@ -30,9 +28,6 @@ export interface RollbackPlan {
   readonly mask: (value: string) => void;
   readonly hosts?: readonly string[];
 }
-
-/** How the anchor can be gone back to. */
-type Way = {readonly by: 'rollback'; readonly id: string} | ({readonly by: 'rebuild'} & Rebuild);
 
 /** Reference section 5: cancel what must not go live, list the ids, roll back once, find the one new id, prove it. */
 export async function rollback(
@@ -48,7 +43,8 @@ class Restoration {
   private readonly startMs: number;
   private readonly deadlineMs: number;
   private readonly warnings: string[] = [];
-  private readonly abandoned: ReadonlySet<string>;
+  private readonly abandoned: Abandoned;
+  private hosts: readonly string[] = [];
 
   constructor(
     private readonly session: Session,
@@ -58,244 +54,104 @@ class Restoration {
   ) {
     this.startMs = session.now();
     this.deadlineMs = this.startMs + plan.timeoutMs;
-    // A release that took over the live deployment abandons its own anchor; that one is not to be touched.
-    this.abandoned = new Set(plan.abandoned.filter((id) => id !== anchor.deploymentId));
+    this.abandoned = new Abandoned(anchor, plan.abandoned);
   }
 
   async run(): Promise<Rollback> {
-    let state = await readState(
-      this.session,
-      this.target,
-      this.plan.hosts ? ['autoDeploy'] : ['domains', 'autoDeploy'],
-      50,
-    );
-    const first = state;
-    if (await this.cancelAbandoned(state)) state = await readState(this.session, this.target, [], 50);
-    const hosts = this.plan.hosts ?? first.hosts ?? [];
+    const before = await readState(this.session, this.target, ['domains', 'autoDeploy'], 50);
+    this.hosts = this.plan.hosts ?? before.hosts ?? [];
+    const state = await this.withoutAbandoned(before);
     const there = this.alreadyThere(state);
-    if (there) return this.result('already', 'none', there, state, hosts);
-    this.warnOfOthers(state);
+    if (there) return this.result('already', 'none', there, state);
+    this.warnOfOthers(state, before);
     const resumed = this.onItsWay(state);
-    const way = resumed ? {by: 'rollback' as const, id: resumed.id} : await this.wayBack(state);
-    if (this.plan.dryRun) return this.rehearsed(way, resumed, state, hosts);
-    if (first.autoDeploy?.enabled)
-      this.warnings.push(
-        `Automatic deploys are on: the next push ships the abandoned commit again. ${autoDeployRemedy}`,
-      );
-    const made = resumed ? {id: resumed.id, by: 'rollback' as const} : await this.start(way, state);
-    return this.prove(made.id, made.by, hosts);
+    if (this.plan.dryRun) return this.rehearsed(resumed, state);
+    const made = resumed ? {id: resumed.id, by: 'rollback' as const} : await this.start(state);
+    return this.prove(made.id, made.by);
   }
 
-  /** The abandoned deployments, and others of their commit that an automatic deploy has begun. */
-  private async cancelAbandoned(state: ServiceState): Promise<boolean> {
-    const doomed = [...this.doomedIn(state), ...(await this.unlisted(state))];
-    for (const row of doomed) {
-      const name = `deployment ${cleanLine(row.id, 80)} of the abandoned release (${cleanLine(row.status, 40)})`;
-      if (this.plan.dryRun) this.warnings.push(`Dry run: would cancel ${name}.`);
-      else if (await this.cancel(row)) this.warnings.push(`Cancelled ${name}.`);
-    }
-    return doomed.length > 0 && !this.plan.dryRun;
-  }
-
-  private doomedIn(state: ServiceState): DeploymentFacts[] {
-    const commits = new Set(state.recent.filter((row) => this.abandoned.has(row.id)).map((row) => row.commit));
-    commits.delete(undefined);
-    commits.delete(this.anchor.commit?.toLowerCase());
-    const joined = pending(state).filter((row) => commits.has(row.commit) && !this.abandoned.has(row.id));
-    const named = state.recent.filter((row) => this.abandoned.has(row.id) && mayGoLive(row.status));
-    return [...named, ...joined].filter((row) => row.id !== this.anchor.deploymentId);
-  }
-
-  /** Abandoned deployments that the list does not show, as it may lag behind their making. */
-  private async unlisted(state: ServiceState): Promise<DeploymentFacts[]> {
-    const ids = [...this.abandoned].filter((id) => !state.recent.some((row) => row.id === id));
-    const rows = await Promise.all(ids.map((id) => this.readOrNone(id)));
-    return rows.filter((row) => row !== undefined && mayGoLive(row.status)) as DeploymentFacts[];
-  }
-
-  // The way back must not be blocked by a deployment that cannot be cancelled: the rollback is newer and takes over.
-  private async cancel(row: DeploymentFacts): Promise<boolean> {
-    try {
-      return await cancelDeployment(this.session, row.id, this.deadlineMs);
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
-      this.warnings.push(`Deployment ${cleanLine(row.id, 80)} may still go live: ${error.message}.`);
-      return false;
-    }
+  private async withoutAbandoned(before: ServiceState): Promise<ServiceState> {
+    const told = await this.abandoned.cancelAll(this.session, before, this.deadlineMs, this.plan.dryRun);
+    this.warnings.push(...told);
+    return told.length > 0 && !this.plan.dryRun ? readState(this.session, this.target, [], 50) : before;
   }
 
   private alreadyThere(state: ServiceState): DeploymentFacts | undefined {
     const [serving] = state.active;
     if (!serving || notServing(serving)) return undefined;
     if (serving.id === this.anchor.deploymentId) return serving;
-    return this.isAnchors(serving) && !this.abandoned.has(serving.id) ? serving : undefined;
-  }
-
-  private isAnchors(row: DeploymentFacts): boolean {
-    const {commit, image} = this.anchor;
-    if (commit) return row.commit === commit.toLowerCase();
-    return image ? sameImage(row.image, image) : false;
+    return hasContentOf(this.anchor, serving) && !this.abandoned.has(serving.id) ? serving : undefined;
   }
 
   /** A rollback that a killed run had begun: it is followed, not repeated. */
   private onItsWay(state: ServiceState): DeploymentFacts | undefined {
-    const ambiguous = state.recent.some((row) => this.abandoned.has(row.id) && this.isAnchors(row));
-    return ambiguous
-      ? undefined
-      : pending(state).find(
-          (row) => classOf(row.status) === 'in-flight' && this.isAnchors(row) && !this.abandoned.has(row.id),
-        );
+    // When the abandoned release was of the anchor's own commit, content cannot tell the two apart.
+    const ambiguous = state.recent.some((row) => this.abandoned.has(row.id) && hasContentOf(this.anchor, row));
+    if (ambiguous) return undefined;
+    return pending(state).find((row) => classOf(row.status) === 'in-flight' && hasContentOf(this.anchor, row));
   }
 
-  private warnOfOthers(state: ServiceState): void {
-    const doomed = this.doomedIn(state);
-    const others = pending(state).filter((row) => !doomed.includes(row) && !this.isAnchors(row));
-    for (const row of others)
-      this.warnings.push(
-        `Deployment ${cleanLine(row.id, 80)} of someone else is ${cleanLine(row.status, 40)} and would replace what is restored here.`,
-      );
-  }
-
-  private async wayBack(state: ServiceState): Promise<Way> {
-    const kept =
-      state.recent.find((row) => row.id === this.anchor.deploymentId) ??
-      (await this.readOrNone(this.anchor.deploymentId));
-    if (kept?.canRollback) return {by: 'rollback', id: kept.id};
-    // An earlier rollback made another deployment of the same content, and Railway may have kept that one's image.
-    const twin = state.recent.find(
-      (row) =>
-        row.canRollback &&
-        this.isAnchors(row) &&
-        !this.abandoned.has(row.id) &&
-        ['good', 'gone', 'crashed'].includes(classOf(row.status)),
-    );
-    if (twin) return {by: 'rollback', id: twin.id};
-    return this.rebuilding(state, kept, 'Railway no longer keeps the image of the anchor');
-  }
-
-  private rebuilding(state: ServiceState, kept: DeploymentFacts | undefined, why: string): Way {
-    const way = rebuildOf(this.anchor, state, kept);
-    if (way && this.plan.allowRebuild) return {by: 'rebuild', ...way};
-    throw new Failure(
-      'RAILWAY_NO_WAY_BACK',
-      `${why} (deployment ${cleanLine(this.anchor.deploymentId, 80)})${way ? `, but it can be built again: ${way.how}` : ', and there is no commit or image to build it again from'}`,
-      {
-        remedy: way
-          ? 'Allow the rebuild, and run again.'
-          : 'Deploy a known good commit or image by hand on railway.com.',
-      },
-    );
-  }
-
-  private async readOrNone(id: string): Promise<DeploymentFacts | undefined> {
-    try {
-      return await readDeployment(this.session, id);
-    } catch (error) {
-      // Unknown, or in a place this token may not see: either way nothing can be done with it.
-      if (error instanceof Failure && (error.code === 'RAILWAY_DEPLOYMENT_NOT_FOUND' || isRefusedAccess(error)))
-        return undefined;
-      throw error;
+  private warnOfOthers(state: ServiceState, before: ServiceState): void {
+    const doomed = this.abandoned.among(state);
+    const others = pending(state).filter((row) => !doomed.includes(row) && !hasContentOf(this.anchor, row));
+    for (const row of others) {
+      const name = `Deployment ${cleanLine(row.id, 80)} of someone else is ${cleanLine(row.status, 40)}`;
+      this.warnings.push(`${name} and would replace what is restored here.`);
+    }
+    if (before.autoDeploy?.enabled) {
+      const next = 'Automatic deploys are on: the next push ships the abandoned commit again.';
+      this.warnings.push(`${next} ${autoDeployRemedy}`);
     }
   }
 
-  private async start(way: Way, state: ServiceState): Promise<{id: string; by: 'rollback' | 'rebuild'}> {
+  private findWay(state: ServiceState): Promise<Way> {
+    return findWay(this.session, this.anchor, state, this.abandoned, this.plan.allowRebuild);
+  }
+
+  private async start(state: ServiceState): Promise<{id: string; by: 'rollback' | 'rebuild'}> {
+    const way = await this.findWay(state);
     const known = new Set([...state.recent, ...state.active].map((row) => row.id));
-    if (way.by === 'rebuild') return {id: await this.build(way, state, known), by: 'rebuild'};
+    if (way.by === 'rebuild') return this.build(way, state, known);
     await this.compareVariables(way.id);
+    const reason = cleanLine(this.plan.reason, 120);
+    this.session.call.progress(`railway: rolling back to deployment ${cleanLine(way.id, 80)} (${reason})`);
     try {
-      return {id: await this.rollBack(way.id, known), by: 'rollback'};
+      const id = await rollBackTo(this.session, this.target, way.id, this.anchor, known, this.deadlineMs);
+      return {id, by: 'rollback'};
     } catch (error) {
-      if (
-        !(error instanceof Failure) ||
-        !['RAILWAY_REFUSED', 'RAILWAY_STATE', 'RAILWAY_DEPLOYMENT_NOT_FOUND'].includes(error.code)
-      )
-        throw error;
-      const instead = this.rebuilding(
-        state,
-        state.recent.find((row) => row.id === way.id),
-        `Railway refused the rollback: ${error.message}`,
-      );
-      if (instead.by !== 'rebuild') throw error;
-      return {id: await this.build(instead, state, known), by: 'rebuild'};
+      return this.build(this.insteadOf(way.id, state, error), state, known);
     }
   }
 
-  private build(way: Extract<Way, {by: 'rebuild'}>, state: ServiceState, known: ReadonlySet<string>): Promise<string> {
-    this.warnings.push(
-      `The kept image could not be used: ${way.how}. What is built may differ from what was served before.`,
-    );
-    return rebuild(this.session, this.target, way, state, {
-      known,
-      isOurs: (row) => this.isAnchors(row),
-      deadlineMs: this.deadlineMs,
-    });
+  /** `canRollback` may have been out of date; any other failure is thrown on. */
+  private insteadOf(id: string, state: ServiceState, error: unknown): Rebuild {
+    const refusals = ['RAILWAY_REFUSED', 'RAILWAY_STATE', 'RAILWAY_DEPLOYMENT_NOT_FOUND'];
+    if (!(error instanceof Failure) || !refusals.includes(error.code)) throw error;
+    const kept = state.recent.find((row) => row.id === id);
+    const why = `Railway refused the rollback: ${error.message}`;
+    return rebuilding(this.anchor, state, kept, this.plan.allowRebuild, why);
   }
 
-  private async rollBack(id: string, known: ReadonlySet<string>): Promise<string> {
-    const {session} = this;
-    session.call.progress(
-      `railway: rolling back to deployment ${cleanLine(id, 80)} (${cleanLine(this.plan.reason, 120)})`,
-    );
-    await onceOnly(session, {
-      what: 'the rollback',
-      // Only `true` is an acceptance, and even that proves nothing yet.
-      send: async () => ((await session.once(rollbackDocument, {id})).deploymentRollback === true ? true : undefined),
-      find: async () => ((await this.unseen(known)).length > 0 ? true : undefined),
-      // The new deployment was seen to appear up to 5 s after the answer.
-      settleMs: Math.max(session.api.pollMs * 6, 8_000),
-      deadlineMs: this.deadlineMs,
-    });
-    return this.theNewOne(known);
-  }
-
-  /** The answer names no deployment: the only new one of the anchor's content is it. */
-  private async theNewOne(known: ReadonlySet<string>): Promise<string> {
-    const untilMs = Math.min(this.deadlineMs, this.session.now() + Math.max(this.session.api.pollMs * 12, 20_000));
-    let rows: DeploymentFacts[] = [];
-    const looked = await lookUntil(this.session, untilMs, async () => {
-      rows = await this.unseen(known);
-      return rows.some((row) => this.couldBeOurs(row)) ? rows : undefined;
-    });
-    const list = rows
-      .map((row) => `${cleanLine(row.id, 80)}${row.commit ? ` (commit ${row.commit.slice(0, 12)})` : ''}`)
-      .join(', ');
-    if (rows.length > 1) {
-      throw new Failure(
-        'RAILWAY_ROLLBACK_CONTESTED',
-        `More than one deployment appeared during the rollback: ${list}; someone else is deploying`,
-        {
-          remedy: 'Stop the other deployment, switch automatic deploys off, and run the rollback again.',
-          details: {deployments: rows.map((row) => row.id)},
-        },
-      );
-    }
-    if (looked.value) return rows[0]!.id;
-    const seen = rows.length ? `only a foreign one: ${list}` : (looked.trouble?.message ?? 'none');
-    throw new Failure(
-      'RAILWAY_ROLLBACK_NOT_SEEN',
-      `Railway accepted the rollback, but no deployment of the anchor appeared (${seen})`,
-      {remedy: 'Look at the deployments of the service on railway.com, then run the rollback again.'},
-    );
-  }
-
-  private async unseen(known: ReadonlySet<string>): Promise<DeploymentFacts[]> {
-    const {deployments} = await this.session.once(deploymentsDocument, {...ids(this.target), first: 50});
-    return factsList(deployments).filter((row) => !known.has(row.id) && classOf(row.status) !== 'skipped');
-  }
-
-  // An upload's rollback may say nothing of its content; then being the only new one must do.
-  private couldBeOurs(row: DeploymentFacts): boolean {
-    return this.isAnchors(row) || (!row.commit && !row.image);
+  private async build(
+    way: Rebuild,
+    state: ServiceState,
+    known: ReadonlySet<string>,
+  ): Promise<{id: string; by: 'rebuild'}> {
+    const differs = 'What is built may differ from what was served before.';
+    this.warnings.push(`The kept image could not be used: ${way.how}. ${differs}`);
+    const isOurs = (row: DeploymentFacts) => hasContentOf(this.anchor, row);
+    const {deadlineMs} = this;
+    return {id: await rebuild(this.session, this.target, way, state, {known, isOurs, deadlineMs}), by: 'rebuild'};
   }
 
   private async compareVariables(id: string): Promise<void> {
     try {
       const names = await changedVariables(this.session, this.target, id, this.plan.mask);
       if (!names) this.warnings.push('Railway did not keep the variables of the anchor; they could not be compared.');
-      else if (names.length)
-        this.warnings.push(
-          `A rollback brings back the variables of that time; these differ from now: ${names.map((name) => cleanLine(name, 60)).join(', ')}. A secret rotated since comes back old.`,
-        );
+      if (!names?.length) return;
+      const list = names.map((name) => cleanLine(name, 60)).join(', ');
+      const warning = `A rollback brings back the variables of that time; these differ from now: ${list}.`;
+      this.warnings.push(`${warning} A secret rotated since comes back old.`);
     } catch (error) {
       // Never a reason to leave production broken.
       if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
@@ -303,18 +159,12 @@ class Restoration {
     }
   }
 
-  private async prove(id: string, by: 'rollback' | 'rebuild', hosts: readonly string[]): Promise<Rollback> {
+  private async prove(id: string, by: 'rollback' | 'rebuild'): Promise<Rollback> {
     const end = await follow(this.session, id, this.deadlineMs);
     if (end.kind !== 'good') throw await this.failed(id, end);
-    if ((this.anchor.commit || this.anchor.image) && !this.couldBeOurs(end.facts)) {
-      throw new Failure(
-        'RAILWAY_ROLLBACK_WRONG',
-        `Deployment ${cleanLine(id, 80)} was to restore ${this.anchor.commit ?? this.anchor.image}, but runs ${end.facts.commit ?? end.facts.image}`,
-        {remedy: 'Deploy the wanted commit by hand on railway.com.'},
-      );
-    }
+    this.refuseOtherContent(end.facts);
     const verified = await verifyServing(this.session, this.target, id, this.deadlineMs, false);
-    if (verified.kind === 'serving') return this.result('restored', by, verified.facts, verified.state, hosts);
+    if (verified.kind === 'serving') return this.result('restored', by, verified.facts, verified.state);
     const why =
       verified.kind === 'superseded' ? `deployment ${cleanLine(verified.by.id, 80)} replaced it` : verified.why;
     throw new Failure(
@@ -324,7 +174,17 @@ class Restoration {
     );
   }
 
-  private async failed(id: string, end: Exclude<Awaited<ReturnType<typeof follow>>, {kind: 'good'}>): Promise<Failure> {
+  private refuseOtherContent(facts: DeploymentFacts): void {
+    const {commit, image} = this.anchor;
+    if ((!commit && !image) || mayHaveContentOf(this.anchor, facts)) return;
+    throw new Failure(
+      'RAILWAY_ROLLBACK_WRONG',
+      `Deployment ${cleanLine(facts.id, 80)} was to restore ${commit ?? image}, but runs ${facts.commit ?? facts.image}`,
+      {remedy: 'Deploy the wanted commit by hand on railway.com.', details: {deploymentId: facts.id}},
+    );
+  }
+
+  private async failed(id: string, end: Exclude<End, {kind: 'good'}>): Promise<Failure> {
     const diagnosis = await diagnose(this.session, id, end.sawDeploying);
     const told = badEnd(id, end, diagnosis, []);
     return new Failure('RAILWAY_ROLLBACK_FAILED', `The rollback did not come to serve. ${told.message}`, {
@@ -336,28 +196,20 @@ class Restoration {
     });
   }
 
-  private rehearsed(
-    way: Way,
-    resumed: DeploymentFacts | undefined,
-    state: ServiceState,
-    hosts: readonly string[],
-  ): Rollback {
+  private async rehearsed(resumed: DeploymentFacts | undefined, state: ServiceState): Promise<Rollback> {
+    const way = resumed ? undefined : await this.findWay(state);
     const how = resumed
       ? `follow deployment ${cleanLine(resumed.id, 80)}, which is on its way`
-      : way.by === 'rollback'
-        ? `roll back to deployment ${cleanLine(way.id, 80)}`
-        : way.how;
+      : way!.by === 'rollback'
+        ? `roll back to deployment ${cleanLine(way!.id, 80)}`
+        : way!.how;
     this.warnings.push(`Dry run: nothing was changed; would ${how}.`);
     const [now] = state.active;
-    const live = now ? liveOf(now, state, hosts, this.session.now()) : this.anchor;
     return {
-      component: 'backend',
+      ...this.facts(),
       outcome: 'restored',
-      by: way.by,
-      live,
-      durationMs: this.session.now() - this.startMs,
-      requests: this.session.requests,
-      warnings: this.warnings,
+      by: way?.by ?? 'rollback',
+      live: now ? this.live(now, state) : this.anchor,
     };
   }
 
@@ -366,17 +218,16 @@ class Restoration {
     by: Rollback['by'],
     facts: DeploymentFacts,
     state: ServiceState,
-    hosts: readonly string[],
   ): Rollback {
-    const live = liveOf(facts, state, hosts, this.session.now());
-    return {
-      component: 'backend',
-      outcome,
-      by,
-      live,
-      durationMs: this.session.now() - this.startMs,
-      requests: this.session.requests,
-      warnings: this.warnings,
-    };
+    return {...this.facts(), outcome, by, live: this.live(facts, state)};
+  }
+
+  private live(facts: DeploymentFacts, state: ServiceState): Rollback['live'] {
+    return liveOf(facts, state, this.hosts, this.session.now());
+  }
+
+  private facts(): Pick<Rollback, 'component' | 'durationMs' | 'requests' | 'warnings'> {
+    const durationMs = this.session.now() - this.startMs;
+    return {component: 'backend', durationMs, requests: this.session.requests, warnings: this.warnings};
   }
 }
