@@ -45,10 +45,11 @@ function teamView(world: World): Record<string, unknown> {
   };
 }
 
-/** GET /v5/domains/{domain}: the team's registry. */
+/** GET /v5/domains/{domain}: the team's registry, found by any name below a registered domain. */
 export function readTeamDomain(call: Call): Reply {
-  const name = call.params.domain ?? '';
-  if (!call.world.teamDomains.has(name)) throw notFound(`The domain "${name}"`);
+  const asked = call.params.domain ?? '';
+  const name = [...call.world.teamDomains].find((domain) => asked === domain || asked.endsWith(`.${domain}`));
+  if (name === undefined) throw notFound(`The domain "${asked}"`);
   return ok({
     domain: {
       id: `dom_${name}`,

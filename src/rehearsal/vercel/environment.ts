@@ -44,6 +44,7 @@ function envView(one: StoredEnv, decrypt: boolean): Record<string, unknown> {
     createdBy: null,
     updatedBy: null,
     system: type === 'system',
+    securityIssues: [],
   };
 }
 
@@ -140,6 +141,14 @@ export function deleteEnvs(call: Call): Reply {
 /** GET /v1/env: variables shared by the team; there are none. */
 export function listSharedEnv(): Reply {
   return ok({data: [], pagination: {count: 0, next: null, prev: null}});
+}
+
+/** GET /v3/env/pull/{project}/{target}: what a local build gets; values that are never told come empty. */
+export function pullEnv(call: Call): Reply {
+  const project = projectOf(call);
+  const target = call.params.target as EnvTarget;
+  const told = project.env.filter((one) => targetsOf(one).includes(target)).map((one) => envView(one, true));
+  return ok({env: Object.fromEntries(told.map((one) => [one.key, one.value])), buildEnv: {}});
 }
 
 function indexOf(call: Call, project: Project): number {

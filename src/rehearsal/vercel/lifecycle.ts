@@ -62,7 +62,7 @@ export function assignAliases(world: World, deployment: Deployment): void {
     // With rolling releases on, going live means a rollout, and no alias is assigned before it is complete.
     if (project.rollingReleaseStages && project.liveId) return void beginRollout(world, project, deployment);
     moveProduction(world, deployment);
-    deployment.aliasHosts.push(...productionHosts(project));
+    deployment.aliasHosts.unshift(...productionHosts(project));
   }
   deployment.aliasAssignedAt = world.agenda.now();
   aliasLine(world, deployment);

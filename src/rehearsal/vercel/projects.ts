@@ -162,3 +162,10 @@ function update(project: Project, wish: {secret?: string; isEnvVar?: boolean; no
   if (wish.note !== undefined) entry.note = wish.note;
   if (wish.isEnvVar) for (const other of project.bypass.values()) other.isEnvVar = other === entry;
 }
+
+/** GET /projects/{p}/custom-environments. */
+export function listCustomEnvironments(call: Call): Reply {
+  const slugs = projectOf(call).options.customEnvironments ?? [];
+  const environments = slugs.map((slug) => ({id: `env_${slug}`, slug, type: 'preview', createdAt: 0, updatedAt: 0}));
+  return ok({accountLimit: {total: 1}, environments});
+}

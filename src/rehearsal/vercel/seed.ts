@@ -72,5 +72,5 @@ function place(world: World, project: Project, deployment: Deployment, promoted:
   if (deployment.target === 'production') deployment.readySubstate = 'STAGED';
   if (!promoted) return;
   moveProduction(world, deployment);
-  deployment.aliasHosts.push(...productionHosts(project));
+  deployment.aliasHosts.unshift(...productionHosts(project));
 }
