@@ -57,6 +57,7 @@ describe('what is uploaded', () => {
     const {deployment, upload, operations} = await uploaded(folderOf({'server.js': 'x'}));
     expect(deployment).toMatchObject({outcome: 'ready', commit: shaB, adopted: false});
     expect(upload.type).toBe('application/gzip');
+    expect(upload.length).toBe(String(upload.bytes.length));
     expect(upload.query).toMatchObject({
       serviceId: ['svc_1'],
       message: [`ship it [switchback release=rel-1 commit=${shaB}]`],

@@ -163,7 +163,12 @@ export class World {
   environments = [{id: 'env_1', name: 'production'}];
   headers: Record<string, string> = {'ratelimit-policy': '"default";q=1000;w=3600'};
   mutations: string[] = [];
-  uploads: Array<{query: Record<string, string[]>; type: string | undefined; bytes: Buffer}> = [];
+  uploads: Array<{
+    query: Record<string, string[]>;
+    type: string | undefined;
+    length: string | undefined;
+    bytes: Buffer;
+  }> = [];
   uploadAnswers: Array<{status: number; body: string}> = [];
   private hidden: Array<{lists: number; row: Row}> = [];
   private clockMs = Date.UTC(2026, 0, 1);
@@ -470,6 +475,7 @@ export async function startWorld(change: (world: World) => void = () => undefine
         world.uploads.push({
           query: recorded.query as Record<string, string[]>,
           type: request.headers['content-type'],
+          length: request.headers['content-length'],
           bytes: body,
         });
         const row = world.make({cliMessage: url.searchParams.get('message')}, buildScript);
@@ -500,7 +506,7 @@ export async function startWorld(change: (world: World) => void = () => undefine
       }));
       sendJson(response, 200, {data: result.data ?? null, ...(errors && {errors})}, world.headers);
     },
-    {operationOf: (url) => url.searchParams.get('op') ?? undefined},
+    {operationOf: (url) => (url.pathname.endsWith('/up') ? 'up' : (url.searchParams.get('op') ?? undefined))},
   );
   return {
     world,

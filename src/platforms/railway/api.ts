@@ -54,7 +54,7 @@ export class RailwayApi {
     operation: string,
     url: string,
     init: RequestInit,
-    bounds: Bounds & {readonly write: boolean},
+    bounds: Bounds & {readonly write: boolean; readonly limitMs?: number},
   ): Promise<HttpAnswer> {
     if (bounds.signal.aborted) throw cancelled(`Railway ${operation}`);
     this.requests++;
@@ -78,8 +78,12 @@ export class RailwayApi {
   }
 
   /** Never less than a second: what is sent should have a chance. */
-  private timeoutMs({deadlineMs, write}: Bounds & {readonly write: boolean}): number {
-    return Math.max(1_000, Math.min(write ? writeTimeoutMs : readTimeoutMs, deadlineMs - this.clock.now()));
+  private timeoutMs({
+    deadlineMs,
+    write,
+    limitMs = write ? writeTimeoutMs : readTimeoutMs,
+  }: Bounds & {readonly write: boolean; readonly limitMs?: number}): number {
+    return Math.max(1_000, Math.min(limitMs, deadlineMs - this.clock.now()));
   }
 }
 

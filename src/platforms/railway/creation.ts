@@ -5,7 +5,7 @@ import {isOf, type Order} from './order.js';
 import {ids, readState, type ServiceState} from './service-state.js';
 import type {Session} from './session.js';
 import type {Target} from './target.js';
-import {upload} from './upload.js';
+import {packed, upload} from './upload.js';
 
 /** Makes the deployment, at most once. @returns its id. */
 export async function create(
@@ -17,9 +17,10 @@ export async function create(
 ): Promise<string> {
   if (order.source === 'image') await setImage(session, target, order.image!, before);
   const known = new Set([...before.recent, ...before.active].map((row) => row.id));
+  const body = order.source === 'upload' ? await packed(order.request.path!, session.call.progress) : undefined;
   return onceOnly(session, {
-    what: order.source === 'upload' ? 'the upload' : 'the start of the deployment',
-    send: () => (order.source === 'upload' ? upload(session, target, order.request) : start(session, target, order)),
+    what: body ? 'the upload' : 'the start of the deployment',
+    send: () => (body ? upload(session, target, order.request, body) : start(session, target, order)),
     find: () => unseen(session, target, order, known),
     settleMs: session.api.pollMs * 6,
     deadlineMs,

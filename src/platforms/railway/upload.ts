@@ -1,4 +1,3 @@
-import {Readable} from 'node:stream';
 import {createGzip} from 'node:zlib';
 import {Failure} from '../../kernel/errors.js';
 import type {DeployRequest} from '../platform.js';
@@ -10,39 +9,51 @@ import {markedMessage} from './marker.js';
 import type {Session} from './session.js';
 import {sourceArchive} from './source-archive.js';
 
-/** Uploads the folder once. @returns the new deployment's id; undefined when the answer holds none. */
+/** Railway's own limit is not published; this is what is held in memory at most. */
+const maxBytes = 300_000_000;
+const uploadTimeoutMs = 600_000;
+
+/**
+ * The folder as a gzipped tar, in memory as Railway's own client holds it: the request then has a length, and what is
+ * sent again after a lost answer is the same, even if a file has changed since.
+ * @throws Failure RAILWAY_FOLDER when it cannot be read, RAILWAY_UPLOAD_SIZE when it is too large.
+ */
+export async function packed(folder: string, tell: (line: string) => void): Promise<Blob> {
+  const archive = sourceArchive(folder, tell);
+  const zipped = createGzip();
+  archive.on('error', (error) => zipped.destroy(error));
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of archive.pipe(zipped)) {
+      chunks.push(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      if (bytes > maxBytes) throw tooLarge('The folder is too large to upload (over 300 MB compressed)');
+    }
+  } finally {
+    archive.destroy();
+  }
+  return new Blob(chunks);
+}
+
+/** Uploads once. @returns the new deployment's id; undefined when the answer holds none. */
 export async function upload(
   session: Session,
   target: ServiceScope,
   request: DeployRequest,
+  body: Blob,
 ): Promise<string | undefined> {
-  const query = new URLSearchParams({
-    serviceId: target.serviceId,
-    message: markedMessage(request.message, request),
-    source: 'switchback',
-    op: 'up',
-  });
+  const query = new URLSearchParams({serviceId: target.serviceId, message: markedMessage(request.message, request)});
   const url = `${session.api.options.url}/project/${target.projectId}/environment/${target.environmentId}/up?${query}`;
-  const archive = sourceArchive(request.path!, (line) => session.call.progress(line));
-  const zipped = createGzip();
-  // A folder that cannot be read breaks the request too; then the network is not to blame.
-  let unreadable: Error | undefined;
-  archive.on('error', (error) => {
-    unreadable = error;
-    zipped.destroy(error);
+  const headers = {...session.token, 'content-type': 'application/gzip'};
+  const bounds = {...session.bounds('the upload'), write: true, limitMs: uploadTimeoutMs};
+  return idOf(await session.api.fetch('the upload', url, {method: 'POST', headers, body}, bounds));
+}
+
+function tooLarge(message: string): Failure {
+  return new Failure('RAILWAY_UPLOAD_SIZE', message, {
+    remedy: 'Keep what the build does not need out by .railwayignore, or deploy from the repository or an image.',
   });
-  try {
-    const headers = {...session.token, 'content-type': 'application/gzip'};
-    // `duplex` is not in the types of fetch yet, and required for a streamed body.
-    const init = {method: 'POST', headers, body: Readable.toWeb(archive.pipe(zipped)), duplex: 'half'} as RequestInit;
-    const answer = await session.api.fetch('the upload', url, init, {...session.bounds('the upload'), write: true});
-    return idOf(answer);
-  } catch (error) {
-    throw unreadable ?? error;
-  } finally {
-    archive.destroy();
-    zipped.destroy();
-  }
 }
 
 function idOf(answer: HttpAnswer): string | undefined {
@@ -56,10 +67,7 @@ function idOf(answer: HttpAnswer): string | undefined {
       `Railway refused the upload: ${cleanLine(String(field(answer.body, 'message') ?? answer.body), 300)}`,
       {remedy: 'Correct what the message names; nothing was deployed.'},
     );
-  if (answer.status === 413)
-    throw new Failure('RAILWAY_UPLOAD_SIZE', 'Railway refused the upload as too large (HTTP 413)', {
-      remedy: 'Keep what the build does not need out by .railwayignore, or deploy from the repository or an image.',
-    });
+  if (answer.status === 413) throw tooLarge('Railway refused the upload as too large (HTTP 413)');
   throw httpFailure('the upload', answer.status, answer.body, answer.retryAfterMs);
 }
 
