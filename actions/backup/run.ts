@@ -113,7 +113,7 @@ function partsContext(inputs: BackupInputs, runner: Run, signal: AbortSignal) {
     signal,
     file: inputs.config,
     log: (line: string) => runner.log(oneLine(line)),
-    mask: (value: string) => runner.mask(value),
+    mask: (value: string) => runner.maskFound(value),
   };
 }
 
@@ -138,6 +138,7 @@ async function describeRequest(inputs: BackupInputs, runner: Run, product: Opene
         ? {
             connection,
             depth: inputs.measure,
+            compression: inputs.compression,
             expectedTables: inputs['expected-tables'] ?? config.database?.['expected-tables'] ?? [],
           }
         : undefined,

@@ -39,6 +39,11 @@ export const spec = defineAction({
       default: 'digests',
       doc: 'What is noted about each table in the moment of the dump, so that a restore can be compared: content digests (about one more read of the database), row counts, or nothing.',
     }),
+    compression: choice({
+      options: ['archive', 'stream'],
+      default: 'archive',
+      doc: '`archive` compresses inside the dump, so that gpg and pg_restore alone open it: zstd from pg_dump 16 on, gzip before. `stream` lets the zstd program do it where pg_dump cannot: faster and smaller, and one more program on the day of the restore.',
+    }),
     'read-back': choice({
       options: ['full', 'size'],
       default: 'full',

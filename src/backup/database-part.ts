@@ -17,6 +17,8 @@ export interface DatabaseRequest {
   readonly depth: Depth;
   /** A database without any table is most often the wrong one. */
   readonly allowEmpty?: boolean;
+  /** `stream` puts the zstd program around the archive of a pg_dump that does not know zstd: faster, and one more program to open it. */
+  readonly compression?: 'archive' | 'stream';
   readonly lockWaitMs?: number;
   readonly idleLimitMs?: number;
 }
@@ -45,7 +47,7 @@ export async function openDatabase(
   try {
     const facts = await readServerFacts(session);
     const tools = chooseDumpClient(await findClientTools(env), facts.major);
-    const compression = await chooseCompression(tools, env);
+    const compression = await chooseCompression(tools, env, {around: request.compression === 'stream'});
     await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await refuseWrongDatabase(session, request);
     const [row] = await session.query<{id: string}>('SELECT pg_export_snapshot() AS id');

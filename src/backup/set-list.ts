@@ -13,6 +13,8 @@ export interface SealedSet {
   readonly objects: readonly StoredObject[];
   /** Marks left by drills and deep checks, newest last; the names only. */
   readonly verifications: readonly string[];
+  /** Marks left by proofs that this set did not pass, newest last. */
+  readonly failures: readonly string[];
   /** Names of holds: no retention until they are removed. */
   readonly holds: readonly string[];
 }
@@ -129,6 +131,7 @@ function describeSet(series: Series, id: SetId, manifest: Manifest, objects: rea
     objects,
     prefix: setPrefix(series, id),
     verifications: names.filter((name) => name.startsWith('verified-')),
+    failures: names.filter((name) => name.startsWith('failed-')),
     holds: names.filter((name) => name.startsWith('hold-')),
   };
 }

@@ -46,7 +46,7 @@ export async function openParts(
  * What it takes to set the product up again. A platform that cannot be asked leaves a warning instead of stopping the
  * backup: the rows of the database are what cannot be made again.
  */
-async function readConfiguration(
+export async function readConfiguration(
   config: Config,
   tokens: PlatformTokens,
   context: PartsContext,

@@ -6,18 +6,23 @@ import {restoreDatabase} from '../../src/backup/restore-database.js';
 import {findNewestSet, listSets} from '../../src/backup/set-list.js';
 import {checkDigests, checkPlaintext} from '../../src/backup/verify-set.js';
 import type {SetResult} from '../../src/backup/write-set.js';
+import {parseConnection} from '../../src/postgres/connection.js';
 import {type BackupWorld, run, series, startBackupWorld, startGnupg} from './backup-world.js';
 
 describe('a set', () => {
   let world: BackupWorld;
   let url: string;
   let set: SetResult;
+  let streamed: SetResult;
   const signal = new AbortController().signal;
 
   beforeAll(async () => {
     world = await startBackupWorld();
     url = await world.database('shop');
     set = await world.backUp(url);
+    streamed = await world.backUp(url, {
+      database: {connection: parseConnection(url), expectedTables: [], depth: 'digests', compression: 'stream'},
+    });
   });
   afterAll(async () => world?.[Symbol.asyncDispose]());
 
@@ -49,51 +54,68 @@ describe('a set', () => {
   });
 
   test('is found as the newest one', async () => {
-    expect((await findNewestSet(world.store, series))?.id).toBe(set.id);
+    expect((await findNewestSet(world.store, series))?.id).toBe(streamed.id);
+    expect((await findNewestSet(world.store, series, {id: set.id}))?.id).toBe(set.id);
     expect(await findNewestSet(world.store, {...series, environment: 'staging'})).toBeUndefined();
     expect((await listSets(world.store, series)).unsealed).toEqual([]);
   });
 
-  test('opens with stock gpg, zstd and pg_restore alone', async () => {
+  test('opens with stock gpg and pg_restore alone', async () => {
     const gnupg = await startGnupg(world.keys.privateKey);
     try {
-      const part = set.manifest.parts[0]!;
       const archive = join(world.folder, 'by-hand.dump');
-      await gnupg.decrypt(
-        join(world.store.location, set.prefix, part.key),
-        part.compression.where === 'stream' ? `${archive}.zst` : archive,
-      );
-      if (part.compression.where === 'stream') await run('zstd', ['-q', '-d', '-f', `${archive}.zst`, '-o', archive]);
-      const target = await world.server.createDatabase('by_hand');
-      await run(join(world.server.binDir, 'pg_restore'), [
-        '--exit-on-error',
-        '--no-owner',
-        `--dbname=${target}`,
-        archive,
-      ]);
-      expect(await world.sql(target, 'SELECT count(*)::int AS n, sum(total)::text AS total FROM orders')).toEqual([
-        {n: 5000, total: '12502500.00'},
-      ]);
+      await gnupg.decrypt(join(world.store.location, set.prefix, 'database.dump.pgp'), archive);
+      await expectRestorable(archive, 'by_hand');
     } finally {
       await gnupg.close();
     }
   });
 
-  test('is restored into a new database and equals the manifest in every point', async () => {
-    const restored = await restoreDatabase({
-      store: world.store,
-      manifest: set.manifest,
-      keys: [world.unlocked],
-      server: world.admin,
-      database: 'shop_restored',
-      owners: 'drop',
-      env: process.env,
-      signal,
-    });
-    expect(restored.comparison).toMatchObject({differences: [], notes: []});
-    expect(restored.comparison.compared).toBeGreaterThan(25);
-    expect(await world.sql(world.server.urlOf('shop_restored'), 'SELECT twice(21) AS n')).toEqual([{n: 42}]);
+  test('whose archive is compressed from outside opens with gpg, zstd and pg_restore', async () => {
+    const gnupg = await startGnupg(world.keys.privateKey);
+    const archive = join(world.folder, 'by-hand-streamed.dump');
+    try {
+      await gnupg.decrypt(join(world.store.location, streamed.prefix, 'database.dump.zst.pgp'), `${archive}.zst`);
+      await run('zstd', ['-q', '-d', '-f', `${archive}.zst`, '-o', archive]);
+      await expectRestorable(archive, 'by_hand_streamed');
+    } finally {
+      await gnupg.close();
+    }
   });
+
+  async function expectRestorable(archive: string, database: string): Promise<void> {
+    const target = await world.server.createDatabase(database);
+    await run(join(world.server.binDir, 'pg_restore'), [
+      '--exit-on-error',
+      '--no-owner',
+      `--dbname=${target}`,
+      archive,
+    ]);
+    expect(await world.sql(target, 'SELECT count(*)::int AS n, sum(total)::text AS total FROM orders')).toEqual([
+      {n: 5000, total: '12502500.00'},
+    ]);
+  }
+
+  test.each(['archive', 'stream'])(
+    'compressed in the %s is restored and equals the manifest in every point',
+    async (where) => {
+      const {manifest} = where === 'stream' ? streamed : set;
+      expect(manifest.parts[0]!.compression.where).toBe(where);
+      const restored = await restoreDatabase({
+        store: world.store,
+        manifest,
+        keys: [world.unlocked],
+        server: world.admin,
+        database: `shop_restored_${where}`,
+        owners: 'drop',
+        env: process.env,
+        signal,
+      });
+      expect(restored.comparison).toMatchObject({differences: [], notes: []});
+      expect(restored.comparison.compared).toBeGreaterThan(25);
+      expect(await world.sql(world.server.urlOf(`shop_restored_${where}`), 'SELECT twice(21) AS n')).toEqual([{n: 42}]);
+    },
+  );
 
   test('passes both checks that do not need a server', async () => {
     expect((await checkDigests({store: world.store, manifest: set.manifest, signal})).parts).toHaveLength(1);

@@ -1,0 +1,62 @@
+import {formatDuration} from '../kernel/duration.js';
+import {Failure} from '../kernel/errors.js';
+import {manifestTime} from './manifest.js';
+import type {SealedSet, SetListing} from './set-list.js';
+import {isSetId} from './set-name.js';
+
+export interface SetChoice {
+  /** `newest`, or an id. */
+  readonly set: string;
+  readonly release?: string | undefined;
+  /** ISO 8601. */
+  readonly before?: string | undefined;
+  /** Refuses an older one, unless its id was given. */
+  readonly maxAgeMs: number;
+  /** Only sets that hold all of these. */
+  readonly roles: readonly string[];
+}
+
+/**
+ * Picks the set to restore: the one named, else the newest that fits, was read back or proven, and failed no proof. Order is by
+ * the time inside the manifests.
+ * @throws Failure SET_CHOICE with what there is instead
+ */
+export function chooseSet(listing: SetListing, choice: SetChoice, nowMs: number): SealedSet {
+  const named = choice.set !== 'newest';
+  if (named && !isSetId(choice.set))
+    throw new Failure(
+      'SET_CHOICE',
+      `${JSON.stringify(choice.set.slice(0, 60))} is neither \`newest\` nor the id of a set`,
+      {remedy: 'Use `mode: list` to see the ids.'},
+    );
+  const unreadable = listing.unreadable.find(({id}) => id === choice.set);
+  if (unreadable) throw unreadable.reason;
+  const before = choice.before === undefined ? Number.POSITIVE_INFINITY : Date.parse(choice.before);
+  if (Number.isNaN(before))
+    throw new Failure('SET_CHOICE', `\`before\` is not a moment: ${choice.before!.slice(0, 60)}`, {
+      remedy: 'Write it like 2026-11-22T18:00:00Z.',
+    });
+  const fitting = listing.sealed.filter(
+    ({id, manifest}) =>
+      (!named || id === choice.set) &&
+      (choice.release === undefined || manifest.release === choice.release) &&
+      manifestTime(manifest) <= before &&
+      choice.roles.every((role) => manifest.parts.some((part) => part.role === role)),
+  );
+  // A set that failed its proof is taken only by its name; one that was never read back only when there is no better.
+  const sound = fitting.filter(({failures}) => named || failures.length === 0);
+  const best =
+    sound.find(({verifications, manifest}) => verifications.length > 0 || manifest.checks['readBack'] === 'ok') ??
+    sound[0];
+  if (!best)
+    throw new Failure('SET_CHOICE', `No set fits; there are ${listing.sealed.length} sealed sets`, {
+      remedy: 'Use `mode: list` to see them, and loosen `release`, `before` or `parts`.',
+    });
+  const ageMs = nowMs - manifestTime(best.manifest);
+  if (!named && choice.before === undefined && choice.release === undefined && ageMs > choice.maxAgeMs) {
+    throw new Failure('SET_TOO_OLD', `The newest set that fits, ${best.id}, is ${formatDuration(ageMs)} old`, {
+      remedy: `If that is what you want, name it: \`set: ${best.id}\`. And find out why there is no newer one.`,
+    });
+  }
+  return best;
+}
