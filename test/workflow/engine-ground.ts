@@ -16,6 +16,14 @@ export interface Ground extends Disposable {
   readonly events: EngineEvent[];
   /** Writes a file below the root; `.js` files of actions are plain Node programs without dependencies. */
   write(path: string, content: string): void;
+  /** Writes a JavaScript action to `path`: bodies of its programs, and its inputs as name to default. */
+  action(
+    path: string,
+    programs: {main: string; pre?: string; post?: string; postIf?: string},
+    inputs?: Record<string, string>,
+  ): void;
+  /** Writes a composite action to `path`. */
+  composite(path: string, steps: string, more?: string): void;
   /** Commits everything and returns the commit. */
   commit(): string;
   /** Starts `.github/workflows/test.yml` with this text. */
@@ -45,6 +53,25 @@ export function openGround(): Ground {
     git(...identity, 'commit', '-q', '--allow-empty', '-m', 'test');
     return git('rev-parse', 'HEAD');
   };
+  const action: Ground['action'] = (path, programs, inputs = {}) => {
+    const declared = Object.entries(inputs)
+      .map(([name, value]) => `  ${JSON.stringify(name)}: {description: d, default: ${JSON.stringify(value)}}\n`)
+      .join('');
+    const stages = (['main', 'pre', 'post'] as const).filter((stage) => programs[stage] !== undefined);
+    const runs =
+      stages.map((stage) => `  ${stage}: ${stage}.cjs\n`).join('') +
+      (programs.postIf ? `  post-if: ${programs.postIf}\n` : '');
+    write(
+      `${path}/action.yml`,
+      `name: test\ndescription: test\n${declared && `inputs:\n${declared}`}runs:\n  using: node24\n${runs}`,
+    );
+    for (const stage of stages) write(`${path}/${stage}.cjs`, `const fs = require('node:fs');\n${programs[stage]}\n`);
+  };
+  const composite: Ground['composite'] = (path, steps, more = '') =>
+    write(
+      `${path}/action.yml`,
+      `name: test\ndescription: test\n${more && `${more.trim()}\n`}runs:\n  using: composite\n  steps:\n${indented(steps, 4)}\n`,
+    );
   let sha = '';
   const request = (more: Partial<WorkflowRequest> = {}): WorkflowRequest => ({
     file: join(root, 'repo/.github/workflows/test.yml'),
@@ -73,6 +100,8 @@ export function openGround(): Ground {
     root,
     events,
     write,
+    action,
+    composite,
     commit,
     start,
     request,
@@ -87,29 +116,23 @@ export function openGround(): Ground {
   };
 }
 
-/** Text of a JavaScript action with these inputs; `main` is the body of its program. */
-export function nodeAction(inputs: string, more = ''): string {
-  return `name: test\ndescription: test\ninputs:\n${inputs || '  unused: {description: none}'}\nruns:\n  using: node24\n  main: main.js\n${more}`;
+/** One job `a` on a push, with these steps and further keys of the job. */
+export function oneJob(steps: string, more = '', top = ''): string {
+  return `on: push\n${top && `${top.trim()}\n`}jobs:\n  a:\n    runs-on: ubuntu-latest\n${more && `${indented(more, 4)}\n`}    steps:\n${indented(steps, 6)}\n`;
 }
 
-/** One job `a` on a push, with these steps (two spaces of indentation are added). */
-export function oneJob(steps: string, more = ''): string {
-  const body = steps
-    .trim()
-    .split('\n')
-    .map((line) => `      ${line}`)
-    .join('\n');
-  const extra = more
-    ? `${more
-        .trim()
-        .split('\n')
-        .map((line) => `    ${line}`)
-        .join('\n')}\n`
-    : '';
-  return `on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n${extra}    steps:\n${body}\n`;
+function indented(text: string, spaces: number): string {
+  const lines = text.replace(/^\n+|\s+$/g, '').split('\n');
+  const own = Math.min(...lines.filter((line) => line.trim()).map((line) => line.search(/\S/)));
+  return lines.map((line) => (line.trim() ? ' '.repeat(spaces) + line.slice(own) : '')).join('\n');
 }
 
 /** What the job printed, without job names. */
 export function printed(result: WorkflowResult, job = 'a'): string[] {
   return result.log.filter((line) => line.startsWith(`${job} | `)).map((line) => line.slice(job.length + 3));
+}
+
+/** Conclusions of a job's steps in order. */
+export function conclusions(result: WorkflowResult, job = 'a'): string[] {
+  return result.jobs[job]?.steps.map((step) => step.conclusion) ?? [];
 }

@@ -65,14 +65,27 @@ export interface WorkflowRequest {
   >;
   /** Make the deployment record that a job's `environment` has on GitHub, through `apiUrl`; default true. */
   readonly deploymentRecords?: boolean;
-  /** Issuer of identity tokens; without it `id-token: write` gives a job nothing. The token travels to the job. */
-  readonly oidc?: {readonly requestUrl: string; readonly requestToken: string};
+  /** Issuer of identity tokens; without it `id-token: write` gives a job nothing. See identity-issuer.ts for one. */
+  readonly oidc?: {requestFor(claims: IdentityClaims): {readonly url: string; readonly token: string}};
   /** Folder that stands for a third-party repository: `owner/name` or `owner/name@ref` to a path. */
   readonly resolveAction?: Readonly<Record<string, string>>;
   /** Groups shared by runs that must see each other; default: this run alone. */
   readonly concurrency?: ConcurrencyGroups;
   /** Told of everything, in order; texts are already masked. Must not throw. */
   readonly onEvent: (event: EngineEvent) => void;
+}
+
+/** What an identity token says about the job that asked for it. */
+export interface IdentityClaims {
+  /** `repo:OWNER/NAME:environment:NAME`, or `repo:OWNER/NAME:ref:REF` without an environment. */
+  readonly sub: string;
+  readonly repository: string;
+  readonly repository_owner: string;
+  readonly ref: string;
+  readonly sha: string;
+  readonly event_name: string;
+  readonly workflow_ref: string;
+  readonly environment?: string;
 }
 
 /** What happened to which job. `step` is the id in the file, or `#` and the step's place when it has none. */

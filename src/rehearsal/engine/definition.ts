@@ -1,7 +1,8 @@
 import {readFile} from 'node:fs/promises';
 import {join, relative} from 'node:path';
 import {convertWorkflowTemplate, isMapping, NoOperationTraceWriter, parseWorkflow} from '@actions/workflow-parser';
-import {parseAction} from '@actions/workflow-parser/actions/index';
+import {convertActionTemplate, parseAction} from '@actions/workflow-parser/actions/index';
+import {ErrorPolicy} from '@actions/workflow-parser/model/convert';
 import {ensureStatusFunction} from '@actions/workflow-parser/model/converter/if-condition';
 import {messageOf, type Problem} from '../../kernel/errors.js';
 import {child, entriesOf, itemsOf, lineOf, literalText, type Template} from './template.js';
@@ -88,8 +89,8 @@ export async function readWorkflow(
   const content = await contentOf(file, path, problems);
   if (content === undefined) return undefined;
   const {context, value} = parseWorkflow({name: path, content}, new NoOperationTraceWriter());
-  // Converting finds what the schema cannot: cycles, unknown needs, doubled step ids.
-  if (value && context.errors.count === 0) await convertWorkflowTemplate(context, value);
+  // Converting finds what the schema cannot: cycles, unknown needs, doubled step ids, conditions.
+  if (value) await convertWorkflowTemplate(context, value, undefined, {errorPolicy: ErrorPolicy.TryConversion});
   const errors = context.errors.getErrors();
   for (const error of errors) problems.push(parserProblem(path, error.message));
   if (!value || !isMapping(value) || errors.length) return undefined;
@@ -121,6 +122,7 @@ export async function readAction(
   }
   const path = relative(from.root, file.path);
   const {context, value} = parseAction({name: path, content: file.content}, new NoOperationTraceWriter());
+  if (value) convertActionTemplate(context, value, {errorPolicy: ErrorPolicy.TryConversion});
   const errors = context.errors.getErrors();
   for (const error of errors) problems.push(parserProblem(path, error.message));
   if (!value || errors.length) return undefined;

@@ -1,3 +1,4 @@
+import type {Problem} from '../../kernel/errors.js';
 import type {WorkflowRequest, WorkflowRun} from './contract.js';
 import {registerJsonHook} from './json-hook.js';
 
@@ -19,6 +20,18 @@ export function startWorkflow(request: WorkflowRequest): WorkflowRun {
     killRunner: (job) => whenStarted((run) => run.killRunner(job)),
     done: started.then((run) => run.done),
   };
+}
+
+/**
+ * What the engine would refuse in a workflow file, its actions and the workflows it calls, whatever the event; empty
+ * when it runs them all.
+ */
+export async function refusalsOf(
+  file: string,
+  suiteRoot: string,
+  resolveAction: WorkflowRequest['resolveAction'] = {},
+): Promise<readonly Problem[]> {
+  return (await loadRun()).findProblems(file, suiteRoot, resolveAction);
 }
 
 // The parser is heavy and needs a hook before its first import: nothing of it is loaded until a workflow is run.

@@ -1,6 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import type {IdentityClaims} from './contract.js';
 import type {JobDefinition} from './definition.js';
 import {type Environment, type Graph, type LegPlan, legContexts, needsOf} from './graph.js';
 import type {JobState} from './job-state.js';
@@ -23,7 +24,9 @@ export async function prepareJob(
   );
   const token = request.tokenFor ? await request.tokenFor(permissions, plan.key) : request.token;
   const secrets = {...secretsIn(graph, environment), GITHUB_TOKEN: token};
-  for (const secret of Object.values(secrets)) journal.masker.add(secret);
+  const identity =
+    permissions['id-token'] === 'write' ? request.oidc?.requestFor(claimsOf(graph, environment)) : undefined;
+  for (const secret of [...Object.values(secrets), identity?.token ?? '']) journal.masker.add(secret);
   const vars = {...request.vars, ...(environment && request.environments?.[environment.name]?.vars)};
   const folders = foldersFor(graph, job);
   const github = {
@@ -41,6 +44,7 @@ export async function prepareJob(
     actions: run.library.actions,
     folders,
     permissions,
+    identity,
     github,
     fixed: {needs: needsOf(graph, job), strategy: plan.strategy, matrix: plan.leg, inputs: graph.inputs, vars, secrets},
     defaults: defaultsOf(graph, job, contexts),
@@ -55,6 +59,21 @@ export async function prepareJob(
   };
   makeFolders(state);
   return state;
+}
+
+function claimsOf(graph: Graph, environment: Environment | undefined): IdentityClaims {
+  const text = (name: string) => String(graph.run.github[name]);
+  const subject = environment ? `environment:${environment.name}` : `ref:${text('ref')}`;
+  return {
+    sub: `repo:${text('repository')}:${subject}`,
+    repository: text('repository'),
+    repository_owner: text('repository_owner'),
+    ref: text('ref'),
+    sha: text('sha'),
+    event_name: text('event_name'),
+    workflow_ref: text('workflow_ref'),
+    ...(environment && {environment: environment.name}),
+  };
 }
 
 function foldersFor(graph: Graph, job: JobDefinition): JobState['folders'] {

@@ -14,6 +14,8 @@ export interface JobState {
   readonly actions: ActionSource;
   readonly folders: Folders;
   readonly permissions: Permissions;
+  /** Where an identity token is asked for; only with `id-token: write`. */
+  readonly identity: {readonly url: string; readonly token: string} | undefined;
   /** The `github` context, and what becomes GITHUB_*. */
   readonly github: Record<string, unknown>;
   /** Contexts that do not change while the job runs. */
@@ -202,10 +204,8 @@ function runnerVariables(job: JobState): Record<string, string> {
   );
 }
 
-function identityVariables(job: JobState): Record<string, string> {
-  const {oidc} = job.request;
-  if (!oidc || job.permissions['id-token'] !== 'write') return {};
-  return {ACTIONS_ID_TOKEN_REQUEST_URL: oidc.requestUrl, ACTIONS_ID_TOKEN_REQUEST_TOKEN: oidc.requestToken};
+function identityVariables({identity}: JobState): Record<string, string> {
+  return identity ? {ACTIONS_ID_TOKEN_REQUEST_URL: identity.url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: identity.token} : {};
 }
 
 function runnerContext(job: JobState): Record<string, string> {

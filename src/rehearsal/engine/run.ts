@@ -38,6 +38,19 @@ export async function openRun(request: WorkflowRequest): Promise<OpenRun> {
   };
 }
 
+/** All problems of a file, without starting it. */
+export async function findProblems(
+  file: string,
+  root: string,
+  table: Readonly<Record<string, string>>,
+): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  const library = workflowLibrary(actionSource(table));
+  const workflow = await library.read(file, root, problems);
+  if (workflow) await findRefusals(workflow, library, problems);
+  return problems;
+}
+
 async function prepareGraph(request: WorkflowRequest): Promise<Graph> {
   const problems: Problem[] = [];
   const library = workflowLibrary(actionSource(request.resolveAction ?? {}));
@@ -74,8 +87,7 @@ function runState(
   inputs: object,
 ): RunState {
   const masker = createMasker();
-  for (const secret of [...Object.values(request.secrets), request.token, request.oidc?.requestToken ?? ''])
-    masker.add(secret);
+  for (const secret of [...Object.values(request.secrets), request.token]) masker.add(secret);
   return {
     request,
     journal: openJournal(masker, request.onEvent),
