@@ -1,4 +1,7 @@
-import {expect, test} from '@jest/globals';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll, expect, test} from '@jest/globals';
 import {Failure} from '../../src/kernel/errors.js';
 import type {FaultKind} from '../../src/rehearsal/stand-in.js';
 import {adapterAt, anchorOf, release} from './railway-adapter.js';
@@ -16,6 +19,10 @@ const faults: Readonly<Record<string, FaultKind>> = {
   'Problem processing request': graphqlError('Problem processing request'),
   'HTML with 200': {kind: 'status', status: 200, body: '<html>login</html>'},
 };
+
+const folder = mkdtempSync(join(tmpdir(), 'railway-faults-'));
+writeFileSync(join(folder, 'server.js'), 'x');
+afterAll(() => rmSync(folder, {recursive: true, force: true}));
 
 interface Flow {
   readonly seed: (running: RunningWorld) => void;
@@ -58,6 +65,23 @@ const flows: Readonly<Record<string, Flow>> = {
     },
     made: ({world}) => world.rows.filter((row) => row.id !== 'dep_1').length,
     serves: ({world}) => world.get(world.active[0]!)?.meta?.image === `ghcr.io/acme/api:${shaB}`,
+  },
+  'deploy of an upload': {
+    seed: ({world}) => {
+      world.repo = null;
+      world.seed({active: true});
+    },
+    run: async (running) => {
+      const {railway, timed} = adapterAt(running);
+      const deployment = await railway.deploy({...release, path: folder}, timed);
+      return {
+        good: deployment.outcome === 'ready',
+        requests: running.server.requests.length,
+        text: deployment.reason?.remedy ?? '',
+      };
+    },
+    made: ({world}) => world.rows.length - 1,
+    serves: ({world}) => String(world.get(world.active[0]!)?.meta?.cliMessage).includes(shaB),
   },
   'rollback with one in flight': {
     seed: ({world}) => {

@@ -78,18 +78,41 @@ const rows: Readonly<Record<string, Row>> = {
     state: 'problem',
     found: /connected to no repository/,
   },
-  'an image by tag may change its meaning': {
-    world: (world) => Object.assign(world, {repo: null, image: 'x/y:1'}),
+  'a moving tag is a warning': {
+    options: {image: 'x/y:1'},
     check: 'source',
     state: 'warning',
     found: /x\/y:1/,
     remedy: /by digest/,
   },
   'an image by digest is fine': {
-    world: (world) => Object.assign(world, {repo: null, image: `x/y@sha256:${'1'.repeat(64)}`}),
+    options: {image: `x/y@sha256:${'1'.repeat(64)}`},
     check: 'source',
     state: 'ok',
     found: /sha256/,
+  },
+  'an image service, and no image to deploy': {
+    world: (world) => void Object.assign(world, {repo: null, image: 'x/y:1'}),
+    check: 'source',
+    state: 'problem',
+    found: /runs image x\/y:1, and releases name no image/,
+    remedy: /Name the image/,
+  },
+  'uploads need no source': {
+    world: (world) => void Object.assign(world, {repo: null}),
+    check: 'source',
+    state: 'ok',
+    found: /uploads/,
+  },
+  'earlier ones to go back to are counted': {
+    world: (world) => {
+      world.seed({commit: shaB, status: 'REMOVED', createdAt: 1});
+      world.seed({commit: shaA, status: 'REMOVED', createdAt: 2});
+      world.seed({commit: shaB, status: 'FAILED', createdAt: 3});
+    },
+    check: 'way back',
+    state: 'ok',
+    found: /can be rolled back to, and to 1 earlier one\./,
   },
   'nothing on its way': {check: 'no other deployment on its way', state: 'ok', found: /none/},
   'another commit on its way': {
@@ -168,7 +191,7 @@ const rows: Readonly<Record<string, Row>> = {
     check: 'way back',
     state: 'ok',
     found:
-      /live dep_1 \(commit aaaaaaaaaaaa\) can be rolled back to.*24 h \(Free\), 72 h \(Hobby\), 120 h \(Pro\).*which plan this is cannot be read/,
+      /live dep_1 of commit aaaaaaaaaaaa can be rolled back to.*24 h \(Free\), 72 h \(Hobby\), 120 h \(Pro\).*which plan this is cannot be read/,
   },
   'a way back only by building': {
     world: (world) => void Object.assign(world.get('dep_1')!, {canRollback: false}),

@@ -2,13 +2,13 @@ import {Failure} from '../../kernel/errors.js';
 import type {Finding} from '../platform.js';
 import {cleanLine} from './clean.js';
 import {platformStatusDocument, volumesDocument} from './documents.js';
+import {finding} from './finding.js';
 import type {ServiceState} from './service-state.js';
 import type {Session} from './session.js';
 import type {Target} from './target.js';
 import {type Presence, presenceOf} from './variables.js';
 
-/** Findings that take a request each; what cannot be read is unknown, never a problem of the service. */
-const area = 'Railway';
+// Findings that take a request each; what cannot be read is unknown, never a problem of the service.
 
 export async function variableFindings(
   session: Session,
@@ -17,125 +17,79 @@ export async function variableFindings(
   mask: (value: string) => void,
 ): Promise<Finding[]> {
   const check = 'required variables';
-  if (names.length === 0) return [{area, check, state: 'ok', found: 'none are required'}];
-  let presence: Map<string, Presence>;
-  try {
-    presence = await presenceOf(session, target, names, mask);
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
-    return [
-      {
-        area,
-        check,
-        state: 'unknown',
-        found: `could not be read: ${error.message}`,
-        remedy: `Check by hand that ${names.join(', ')} are set; use a token that may read variables.`,
-      },
-    ];
-  }
-  const present = names.filter((name) => ['present', 'sealed'].includes(presence.get(name)!));
-  const sealed = names.filter((name) => presence.get(name) === 'sealed');
-  const note = sealed.length ? ` (sealed, so only their names could be checked: ${sealed.join(', ')})` : '';
-  const ok: Finding[] = present.length ? [{area, check, state: 'ok', found: `${present.join(', ')}${note}`}] : [];
-  return [...ok, ...names.filter((name) => !present.includes(name)).map((name) => missing(name, presence.get(name)!))];
+  if (names.length === 0) return [finding(check, 'ok', 'none are required')];
+  return orUnknown(
+    check,
+    `Check by hand that ${names.join(', ')} are set; use a token that may read them.`,
+    async () => {
+      const presence = await presenceOf(session, target, names, mask);
+      const having = (...kinds: Presence[]) => names.filter((name) => kinds.includes(presence.get(name)!));
+      const present = having('present', 'sealed');
+      const sealed = having('sealed').join(', ');
+      const note = sealed ? ` (sealed, so only their names could be checked: ${sealed})` : '';
+      return [
+        ...(present.length ? [finding(check, 'ok', `${present.join(', ')}${note}`)] : []),
+        ...having('empty').map((name) => lacking(name, 'is set, but renders empty: a reference in it may not resolve')),
+        ...having('missing').map((name) => lacking(name, 'is not set')),
+      ];
+    },
+  );
 }
 
-function missing(name: string, presence: Presence): Finding {
-  const found = presence === 'empty' ? 'is set, but renders empty: a reference in it may not resolve' : 'is not set';
-  return {
-    area,
-    check: `variable ${cleanLine(name, 80)}`,
-    state: 'problem',
-    found,
-    remedy: `Set ${cleanLine(name, 80)} in the variables of the service.`,
-  };
+function lacking(name: string, found: string): Finding {
+  const shown = cleanLine(name, 80);
+  return finding(`variable ${shown}`, 'problem', found, `Set ${shown} in the variables of the service.`);
 }
 
 export async function capacityFindings(session: Session, target: Target, state: ServiceState): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  if (state.replicas !== undefined)
-    findings.push({area, check: 'replicas', state: 'ok', found: String(state.replicas)});
-  try {
-    const {environment} = await session.read(volumesDocument, {
-      environmentId: target.environmentId,
-      projectId: target.projectId,
-    });
-    const own = environment.volumeInstances.edges
-      .map((edge) => edge.node)
-      .filter((volume) => volume.serviceId === target.serviceId);
-    if (own.length) {
-      findings.push({
-        area,
-        check: 'volume',
-        state: 'warning',
-        found: `the service has a volume (${own.map((volume) => cleanLine(volume.mountPath, 80)).join(', ')}): each deployment and rollback is a short downtime`,
-        remedy: 'Plan for it, or move the data into the database or a bucket.',
-      });
-    }
-    if (environment.unmergedChangesCount) {
-      findings.push({
-        area,
-        check: 'staged changes',
-        state: 'warning',
-        found: `${environment.unmergedChangesCount} changes of the environment are staged and not applied`,
-        remedy: 'Apply or discard them on railway.com before the release.',
-      });
-    }
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
-    findings.push({
-      area,
-      check: 'volume',
-      state: 'unknown',
-      found: `could not be read: ${error.message}`,
-      remedy: 'Check on railway.com whether the service has a volume: then each deployment is a short downtime.',
-    });
-  }
-  return findings;
+  const replicas = state.replicas === undefined ? [] : [finding('replicas', 'ok', String(state.replicas))];
+  const remedy = 'Check on railway.com whether the service has a volume: then each deployment is a short downtime.';
+  return [...replicas, ...(await orUnknown('volume', remedy, () => volumeFindings(session, target)))];
 }
 
-export async function platformFindings(session: Session): Promise<Finding[]> {
-  const check = 'platform';
-  try {
+async function volumeFindings(session: Session, target: Target): Promise<Finding[]> {
+  const {environmentId, projectId, serviceId} = target;
+  const {environment} = await session.read(volumesDocument, {environmentId, projectId});
+  const all = environment.volumeInstances.edges.map((edge) => edge.node);
+  const paths = all.filter((one) => one.serviceId === serviceId).map((one) => cleanLine(one.mountPath, 80));
+  const found = `the service has a volume (${paths.join(', ')}): each deployment and rollback is a short downtime`;
+  const remedy = 'Plan for it, or move the data into the database or a bucket.';
+  const volume = paths.length ? [finding('volume', 'warning', found, remedy)] : [];
+  const staged = environment.unmergedChangesCount;
+  if (!staged) return volume;
+  const changes = `${staged} changes of the environment are staged and not applied`;
+  const apply = 'Apply or discard them on railway.com before the release.';
+  return [...volume, finding('staged changes', 'warning', changes, apply)];
+}
+
+export function platformFindings(session: Session): Promise<Finding[]> {
+  return orUnknown('platform', 'Look at status.railway.com.', async () => {
     const {platformStatus} = await session.once(platformStatusDocument, {});
     if (platformStatus.isStable && !platformStatus.incident)
-      return [{area, check, state: 'ok', found: 'Railway reports no incident'}];
+      return [finding('platform', 'ok', 'Railway reports no incident')];
+    const said = cleanLine(platformStatus.incident?.message ?? 'not stable', 200);
     return [
-      {
-        area,
-        check,
-        state: 'warning',
-        found: `Railway reports an incident: ${cleanLine(platformStatus.incident?.message ?? 'not stable', 200)}`,
-        remedy: 'Consider to wait until it is over.',
-      },
+      finding('platform', 'warning', `Railway reports an incident: ${said}`, 'Consider to wait until it is over.'),
     ];
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
-    return [
-      {
-        area,
-        check,
-        state: 'unknown',
-        found: `Railway's own status could not be read: ${cleanLine(error.message, 200)}`,
-        remedy: 'Look at status.railway.com.',
-      },
-    ];
-  }
+  });
 }
 
 export function quotaFinding(session: Session): Finding {
   const {limit, remaining, windowS} = session.api.limits;
   const check = 'request quota';
   if (limit === undefined && remaining === undefined)
-    return {area, check, state: 'ok', found: 'Railway announced none (Free 100, Hobby 1,000, Pro 10,000 an hour)'};
-  const found = `${limit ?? 'unknown'} requests${windowS ? ` each ${windowS} s` : ''}${remaining === undefined ? '' : `, ${remaining} left`}`;
-  if (remaining !== undefined && remaining < 40)
-    return {
-      area,
-      check,
-      state: 'warning',
-      found,
-      remedy: 'Wait for the quota to renew: a release takes about 40 requests.',
-    };
-  return {area, check, state: 'ok', found};
+    return finding(check, 'ok', 'Railway announced none (Free 100, Hobby 1,000, Pro 10,000 an hour)');
+  const left = remaining === undefined ? '' : `, ${remaining} left`;
+  const found = `${limit ?? 'unknown'} requests${windowS ? ` each ${windowS} s` : ''}${left}`;
+  if (remaining === undefined || remaining >= 40) return finding(check, 'ok', found);
+  return finding(check, 'warning', found, 'Wait for the quota to renew: a release takes about 40 requests.');
+}
+
+async function orUnknown(check: string, remedy: string, read: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
+    return [finding(check, 'unknown', `could not be read: ${error.message}`, remedy)];
+  }
 }

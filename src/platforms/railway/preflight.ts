@@ -3,45 +3,36 @@ import type {Finding} from '../platform.js';
 import {cleanLine} from './clean.js';
 import type {Credential} from './credential.js';
 import {capacityFindings, platformFindings, quotaFinding, variableFindings} from './environment-findings.js';
+import {finding} from './finding.js';
 import type {PreflightPlan, Requirements} from './requirements.js';
 import {autoDeployFinding, healthFinding, inFlightFinding, sourceFinding, wayBackFinding} from './service-findings.js';
 import {readState, type ServiceState} from './service-state.js';
 import type {Session} from './session.js';
 import type {Target} from './target.js';
 
-const area = 'Railway';
-
 /** The finding that stands for all others when the token or the service was refused. */
 export function refused(check: string, error: unknown): Finding {
   if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
   const unmeasured = error.retryable || error.code === 'RAILWAY_DEADLINE';
-  return {area, check, state: unmeasured ? 'unknown' : 'problem', found: error.message, remedy: error.remedy};
+  return finding(check, unmeasured ? 'unknown' : 'problem', error.message, error.remedy);
 }
 
 export function tokenFinding(credential: Credential): Finding {
-  const reach = credential.scope
-    ? `environment ${cleanLine(credential.scope.environmentName, 80)} of project ${cleanLine(credential.scope.projectName, 80)}, and nothing else`
-    : credential.kind === 'account'
-      ? 'everything its owner may do'
-      : `workspace ${cleanLine(credential.workspaces?.join(', ') || 'unknown', 120)}`;
-  const found = `${credential.kind} token, reaches ${reach}`;
-  if (credential.note)
-    return {
-      area,
-      check: 'token',
-      state: 'warning',
-      found: `${found}; ${credential.note}`,
-      remedy: 'Correct the kind of the token in the configuration.',
-    };
-  if (credential.kind === 'account')
-    return {
-      area,
-      check: 'token',
-      state: 'warning',
-      found,
-      remedy: 'Use a project token: it reaches one environment, and no more than a release needs.',
-    };
-  return {area, check: 'token', state: 'ok', found};
+  const found = `${credential.kind} token, reaches ${reachOf(credential)}`;
+  const {note} = credential;
+  if (note)
+    return finding('token', 'warning', `${found}; ${note}`, 'Correct the kind of the token in the configuration.');
+  if (credential.kind !== 'account') return finding('token', 'ok', found);
+  return finding('token', 'warning', found, 'Use a project token: it reaches no more than a release needs.');
+}
+
+function reachOf({scope, kind, workspaces}: Credential): string {
+  if (scope) {
+    const [environment, project] = [scope.environmentName, scope.projectName].map((name) => cleanLine(name, 80));
+    return `environment ${environment} of project ${project}, and nothing else`;
+  }
+  if (kind === 'account') return 'everything its owner may do';
+  return `workspace ${cleanLine(workspaces?.join(', ') || 'unknown', 120)}`;
 }
 
 /** All that can be checked about a service without a write. */
@@ -51,12 +42,10 @@ export async function inspect(
   requirements: Requirements,
   plan: PreflightPlan,
 ): Promise<Finding[]> {
-  const service: Finding = {
-    area,
-    check: 'service',
-    state: 'ok',
-    found: `${cleanLine(target.serviceName, 80)} in ${cleanLine(target.environmentName, 80)} (${cleanLine(target.serviceId, 80)})`,
-  };
+  const [name, environment, id] = [target.serviceName, target.environmentName, target.serviceId].map((text) =>
+    cleanLine(text, 80),
+  );
+  const service = finding('service', 'ok', `${name} in ${environment} (${id})`);
   let state: ServiceState;
   try {
     state = await readState(session, target, ['domains', 'autoDeploy', 'triggers']);

@@ -120,7 +120,7 @@ class Railway implements Platform, RailwayExtras {
       pollMs: options.pollMs ?? (address.loopback ? 250 : 5_000),
     });
     this.mask = deps.mask ?? (() => undefined);
-    if (options.publicUrl) this.hosts = [new URL(options.publicUrl).host];
+    if (options.publicUrl) this.hosts = [hostOf(options.publicUrl)];
   }
 
   async preflight(
@@ -145,7 +145,12 @@ class Railway implements Platform, RailwayExtras {
     } catch (error) {
       return [token, refused('service', error)];
     }
-    const plan = {allowAutoDeploy: this.options.allowAutoDeploy, source: this.options.source, mask: this.mask};
+    const plan = {
+      allowAutoDeploy: this.options.allowAutoDeploy,
+      source: this.options.source,
+      image: this.options.image,
+      mask: this.mask,
+    };
     return [
       token,
       ...(await inspect(
@@ -260,6 +265,13 @@ class Railway implements Platform, RailwayExtras {
     this.found ??= await findTarget(session, credential, readWanted(this.options));
     return {session, target: this.found};
   }
+}
+
+function hostOf(publicUrl: string): string {
+  if (URL.canParse(publicUrl)) return new URL(publicUrl).host;
+  throw new Failure('RAILWAY_URL', `The public address \`${cleanLine(publicUrl, 120)}\` is not a URL`, {
+    remedy: 'Pass the whole address that users reach, such as https://api.example.com.',
+  });
 }
 
 function checkedAddress(text: string): {url: string; loopback: boolean} {

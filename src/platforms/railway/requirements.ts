@@ -8,5 +8,6 @@ export interface Requirements {
 export interface PreflightPlan {
   readonly allowAutoDeploy: boolean | undefined;
   readonly source?: 'commit' | 'image' | 'upload';
+  readonly image?: string;
   readonly mask: (value: string) => void;
 }

@@ -39,6 +39,9 @@ export async function rollback(
   return new Restoration(session, target, anchor, plan).run();
 }
 
+/** Users wait for the way back; the comparison of variables must not hold it up. */
+const comparisonMs = 5_000;
+
 class Restoration {
   private readonly startMs: number;
   private readonly deadlineMs: number;
@@ -146,7 +149,7 @@ class Restoration {
 
   private async compareVariables(id: string): Promise<void> {
     try {
-      const names = await changedVariables(this.session, this.target, id, this.plan.mask);
+      const names = await changedVariables(this.session.within(comparisonMs), this.target, id, this.plan.mask);
       if (!names) this.warnings.push('Railway did not keep the variables of the anchor; they could not be compared.');
       if (!names?.length) return;
       const list = names.map((name) => cleanLine(name, 60)).join(', ');

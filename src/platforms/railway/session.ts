@@ -21,6 +21,12 @@ export class Session {
     return new Session(this.api, token, this.call, this.deadlineMs, this.tally);
   }
 
+  /** The same call with less time: for what is good to know, and not worth a long wait. */
+  within(ms: number): Session {
+    const deadlineMs = Math.min(this.deadlineMs, this.now() + ms);
+    return new Session(this.api, this.token, this.call, deadlineMs, this.tally);
+  }
+
   get requests(): number {
     return this.tally.sent;
   }

@@ -1,7 +1,7 @@
 import {domainsDocument, type ServiceScope, settingsDocument} from './documents.js';
 import {ids} from './service-state.js';
 import type {Session} from './session.js';
-import {readVariableNames, valuesOf} from './variables.js';
+import {maskAll, readVariableNames, valuesOf} from './variables.js';
 
 /** Everything needed to set the service up again; holds secret values, so it belongs into an encrypted part only. */
 export interface Settings {
@@ -42,12 +42,7 @@ export async function readSettings(
 }
 
 function known(raw: unknown, mask: (value: string) => void): Record<string, string> {
-  const values: Record<string, string> = {};
-  for (const [name, value] of valuesOf(raw)) {
-    if (value === undefined) continue;
-    // A plain reference is no secret, and masking it would blank the log of every other one.
-    if (value && !value.startsWith('${{')) mask(value);
-    values[name] = value;
-  }
-  return values;
+  const values = valuesOf(raw);
+  maskAll(values, mask);
+  return Object.fromEntries([...values].filter((entry): entry is [string, string] => entry[1] !== undefined));
 }

@@ -50,7 +50,7 @@ export async function presenceOf(
 ): Promise<Map<string, Presence>> {
   const known = await readVariableNames(session, scope);
   const values = valuesOf((await session.read(deploymentVariablesDocument, ids(scope))).variablesForServiceDeployment);
-  for (const value of values.values()) if (value) mask(value);
+  maskAll(values, mask);
   return new Map(names.map((name) => [name, presence(name, known, values)]));
 }
 
@@ -81,9 +81,25 @@ export async function changedVariables(
   if (!raw.deploymentSnapshot) return undefined;
   const then = valuesOf(raw.deploymentSnapshot.variables);
   const now = valuesOf(raw.variablesForServiceDeployment);
-  for (const value of [...then.values(), ...now.values()]) if (value) mask(value);
+  maskAll(then, mask);
+  maskAll(now, mask);
   const names = new Set([...then.keys(), ...now.keys()]);
   return [...names].filter((name) => !name.startsWith('RAILWAY_') && then.get(name) !== now.get(name)).sort(byName);
+}
+
+/**
+ * Hides every value that may be secret. Provided ones, flags and figures are none, and masking such words would blank
+ * the log of every other one.
+ */
+export function maskAll(values: ReadonlyMap<string, string | undefined>, mask: (value: string) => void): void {
+  for (const [name, value] of values) if (value && mayBeSecret(name, value)) mask(value);
+}
+
+function mayBeSecret(name: string, value: string): boolean {
+  const provided = name.startsWith('RAILWAY_') && !/TOKEN|SECRET|PASSWORD|KEY/.test(name);
+  const plain = value.length < 6 || /^(true|false|[\d.]+|development|production|staging)$/i.test(value);
+  // A whole reference stands for a value, and is none.
+  return !provided && !plain && !/^\$\{\{[^}]*\}\}$/.test(value);
 }
 
 /** Name to value; undefined for a sealed one, whose value may be null. */

@@ -49,7 +49,9 @@ function verdictOf(state: ServiceState, id: string): Verified | string {
 /** Deployments made after this one, newest first. */
 export function newerThan(state: ServiceState, id: string): DeploymentFacts[] {
   const own = state.recent.find((row) => row.id === id);
-  return own ? state.recent.filter((row) => row.id !== id && row.createdAtMs > own.createdAtMs) : [];
+  if (!own) return [];
+  // A skipped one came to nothing, and has replaced nothing.
+  return state.recent.filter((row) => row.createdAtMs > own.createdAtMs && classOf(row.status) !== 'skipped');
 }
 
 /**
