@@ -412,3 +412,56 @@ describe('variables', () => {
     expect(deploymentSnapshot).toEqual({variables: {GREETING: 'hello'}});
   });
 });
+
+describe('around the product', () => {
+  test('bucket credentials are there once the bucket is provisioned', async () => {
+    fixture = await startFixture({}, {buckets: [{id: 'bucket', name: 'backups'}]});
+    const ask = () =>
+      fixture!.ask(
+        'query($p: String!, $e: String!) { bucketS3Credentials(bucketId: "bucket", projectId: $p, environmentId: $e) { endpoint bucketName urlStyle } }',
+        {p: projectId, e: environmentId},
+      );
+    expect(await ask()).toMatchObject({status: 200, errors: [{message: 'BucketInstance not found'}]});
+    fixture.railway.provisionBucket('bucket', {
+      accessKeyId: 'k',
+      secretAccessKey: 's',
+      endpoint: 'http://127.0.0.1:1',
+      bucketName: 'backups-1a',
+      region: 'auto',
+      urlStyle: 'path',
+    });
+    expect(await ask()).toMatchObject({
+      data: {bucketS3Credentials: [{endpoint: 'http://127.0.0.1:1', bucketName: 'backups-1a', urlStyle: 'path'}]},
+    });
+  });
+
+  test('an incident of the platform shows', async () => {
+    fixture = await startFixture();
+    const ask = () => fixture!.data('query { platformStatus { isStable incident { message status } } }');
+    expect(await ask()).toEqual({platformStatus: {isStable: true, incident: null}});
+    fixture.railway.setPlatformStatus({
+      isStable: false,
+      incident: {
+        id: 'i',
+        message: 'Deploys are slow',
+        status: 'INVESTIGATING',
+        url: 'https://status.example',
+        createdAt: null,
+      },
+    });
+    expect(await ask()).toEqual({
+      platformStatus: {isStable: false, incident: {message: 'Deploys are slow', status: 'INVESTIGATING'}},
+    });
+  });
+
+  test('a share of the platform’s own pace passes through the same statuses', async () => {
+    fixture = await startFixture({}, {pace: 0.001});
+    const id = await fixture.railway.seedLive(serviceId, fixture.commits.good);
+    expect(
+      fixture.railway
+        .state()
+        .changes.filter((change) => change.deploymentId === id)
+        .map(({status}) => status),
+    ).toEqual(['INITIALIZING', 'BUILDING', 'DEPLOYING', 'SUCCESS']);
+  });
+});

@@ -49,6 +49,20 @@ export interface Answer {
   readonly errors?: ReadonlyArray<{message: string; traceId?: string; path?: string[]; extensions: {code?: string}}>;
 }
 
+const fastDelays = {
+  initializing: 5,
+  building: 10,
+  creating: 5,
+  starting: 5,
+  settling: 5,
+  healthcheckInterval: 15,
+  removing: 40,
+  restart: 5,
+  rollbackAppears: 30,
+  edgeRules: 10,
+  workflow: 20,
+};
+
 export async function startFixture(
   service: Partial<RailwayServiceOptions> = {},
   options: Partial<RailwayStandInOptions> = {},
@@ -73,20 +87,7 @@ export async function startFixture(
     workDir: join(folder, 'work'),
     ...options,
     services: [api, ...(options.services ?? [])],
-    delaysMs: {
-      initializing: 5,
-      building: 10,
-      creating: 5,
-      starting: 5,
-      settling: 5,
-      healthcheckInterval: 15,
-      removing: 40,
-      restart: 5,
-      rollbackAppears: 30,
-      edgeRules: 10,
-      workflow: 20,
-      ...options.delaysMs,
-    },
+    delaysMs: {...(options.pace === undefined ? fastDelays : {}), ...options.delaysMs},
   });
   const ask: Fixture['ask'] = async (query, variables = {}, headers = {'project-access-token': projectToken}) => {
     const response = await fetch(`${railway.url}/graphql/v2?source=test`, {

@@ -5,7 +5,7 @@ import type {RailwayStandInOptions} from './options.js';
 
 /** Who asks, by header and token, and the platform's ways of saying no. */
 
-export type Subject = 'project' | 'workspace' | 'account';
+type Subject = 'project' | 'workspace' | 'account';
 
 export interface Access {
   readonly subject?: Subject;

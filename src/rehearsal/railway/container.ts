@@ -5,7 +5,7 @@ import {createInterface} from 'node:readline';
 
 /** Child processes of deployments, each in a process group of its own, so that nothing of one stays behind. */
 
-export interface Exit {
+interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }

@@ -5,7 +5,7 @@ import {isIPv4} from 'node:net';
  * their decision on one request. Pure.
  */
 
-export interface Clause {
+interface Clause {
   readonly attr: string;
   readonly op: string;
   readonly value: string | readonly string[];
@@ -18,7 +18,7 @@ export type Condition =
   | {readonly or: readonly Condition[]}
   | {readonly not: Condition};
 
-export interface EdgeRule {
+interface EdgeRule {
   readonly id?: string;
   readonly description?: string;
   readonly priority: number;
@@ -32,7 +32,7 @@ export interface EdgeRules {
   readonly rules: readonly EdgeRule[];
 }
 
-export interface Diagnostic {
+interface Diagnostic {
   readonly code: string;
   readonly message: string;
   readonly path: string;
@@ -50,7 +50,7 @@ export interface EdgeRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export type Decision =
+type Decision =
   | {readonly action: 'forward'}
   | {readonly action: 'block'; readonly status: number; readonly body: string}
   | {readonly action: 'challenge'}

@@ -2,7 +2,7 @@ import {randomUUID} from 'node:crypto';
 import {createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {AddressInfo, Socket} from 'node:net';
 import {decide, type EdgeRequest} from './edge-rules.js';
-import {restart} from './lifecycle.js';
+import {restart} from './instance.js';
 import type {RequestRecord, ServiceRecord} from './records.js';
 import type {World} from './world.js';
 

@@ -19,7 +19,7 @@ import {railwaySdl} from './schema.js';
 
 /** Answers one GraphQL request over the stand-in's schema, in the platform's error shapes. */
 
-export interface GraphqlAnswer {
+interface GraphqlAnswer {
   readonly status: number;
   readonly body: unknown;
 }
@@ -32,7 +32,7 @@ export interface Asked {
 
 export type RootFields = Readonly<Record<string, (args: never, access: Access) => unknown>>;
 
-export interface GraphqlOptions {
+interface GraphqlOptions {
   readonly roots: RootFields;
   readonly access: Access;
   readonly validationStatus: 200 | 400;

@@ -1,17 +1,15 @@
-import {request as httpRequest} from 'node:http';
 import {join} from 'node:path';
 import {findCommit, unpackCommit, unpackUpload} from './commits.js';
-import {type ContainerPlan, childPath, freePort} from './container.js';
-import {logBuild, logLine, openStep} from './journal.js';
-import type {RailwayImage} from './options.js';
+import {healthcheck, imageOf, runPreDeploy, startInstance, supervise, takeDown} from './instance.js';
+import {logBuild, openStep} from './journal.js';
 import type {Cause, DeploymentRecord, ServiceRecord, ServiceSettings, Source, VariableRecord} from './records.js';
 import {type Scripted, takeScripted} from './script.js';
-import {processVariables} from './variables.js';
+import {Ended, endInFlight, setStatus} from './status.js';
 import {inBackground, newId, pause, serviceOf, type World} from './world.js';
 
 /** A deployment's life: from its first status to the moment another one takes its place. */
 
-export interface DeploymentPlan {
+interface DeploymentPlan {
   readonly service: ServiceRecord;
   readonly source: Source;
   readonly cause: Cause;
@@ -25,18 +23,6 @@ export interface DeploymentPlan {
   /** Ends it as skipped at once, for this reason. */
   readonly skip?: string;
 }
-
-/** Why a deployment ended before it was good; `status` is what it is left in. */
-class Ended extends Error {
-  constructor(
-    readonly status: string,
-    readonly why: string,
-  ) {
-    super(why);
-  }
-}
-
-const inFlightStatuses = new Set(['QUEUED', 'WAITING', 'NEEDS_APPROVAL', 'INITIALIZING', 'BUILDING', 'DEPLOYING']);
 
 /** Makes a deployment and lets it live. @returns undefined when the script says that nothing appears. */
 export function startDeployment(world: World, plan: DeploymentPlan): DeploymentRecord | undefined {
@@ -166,7 +152,7 @@ async function stay(world: World, deployment: DeploymentRecord, status: string, 
   await (forMs === undefined ? never(world, deployment) : pause(world, forMs, deployment.abort.signal));
 }
 
-function never(world: World, deployment: DeploymentRecord): Promise<never> {
+export function never(world: World, deployment: DeploymentRecord): Promise<never> {
   const signal = AbortSignal.any([deployment.abort.signal, world.closing.signal]);
   return new Promise((_resolve, reject) => {
     const end = () => reject(signal.reason as Error);
@@ -215,7 +201,7 @@ async function unpack(world: World, plan: DeploymentPlan, deployment: Deployment
   deployment.files = files;
 }
 
-async function deploy(
+export async function deploy(
   world: World,
   service: ServiceRecord,
   deployment: DeploymentRecord,
@@ -258,139 +244,6 @@ async function preDeploy(
   if (error) throw new Ended('FAILED', error);
 }
 
-async function runPreDeploy(
-  world: World,
-  service: ServiceRecord,
-  deployment: DeploymentRecord,
-  command: readonly string[],
-): Promise<string | undefined> {
-  const exit = await world.containers.run(
-    {...containerPlan(world, service, deployment, 0), command},
-    AbortSignal.any([deployment.abort.signal, world.closing.signal]),
-  );
-  deployment.abort.signal.throwIfAborted();
-  return exit.code === 0 ? undefined : `Pre-deploy command failed with exit code ${exit.code ?? exit.signal}`;
-}
-
-function containerPlan(
-  world: World,
-  service: ServiceRecord,
-  deployment: DeploymentRecord,
-  port: number,
-): ContainerPlan {
-  const image = imageOf(world, deployment);
-  return {
-    command: image?.startCommand ?? deployment.settings.startCommand,
-    folder: image?.folder ?? deployment.files ?? world.options.workDir,
-    port,
-    env: {
-      PATH: childPath(),
-      ...processVariables(world, service, deployment),
-      ...(port === 0 ? {} : {PORT: String(port), RAILWAY_REPLICA_ID: deployment.instances[0]?.id ?? ''}),
-    },
-    onLine: (line, stream) => logLine(world, deployment, line, stream),
-  };
-}
-
-function imageOf(world: World, deployment: DeploymentRecord): RailwayImage | undefined {
-  return deployment.source.kind === 'image' ? world.options.images?.[deployment.source.image] : undefined;
-}
-
-/** Starts the process of a deployment, or pretends one for an image nobody described. */
-async function startInstance(world: World, service: ServiceRecord, deployment: DeploymentRecord): Promise<void> {
-  const instance = {id: newId(), status: 'CREATED'};
-  deployment.instances = [instance];
-  await pause(world, world.delays.starting, deployment.abort.signal);
-  if (deployment.source.kind !== 'image' || imageOf(world, deployment)) {
-    const plan = containerPlan(world, service, deployment, await freePort());
-    // Taken down while the port was looked for: a process started now would outlive its deployment.
-    if (deployment.takenDown) return;
-    if (plan.command.length === 0) throw new Ended('FAILED', 'No start command could be found');
-    deployment.container = world.containers.start(plan);
-  }
-  deployment.stopped = false;
-  instance.status = 'RUNNING';
-}
-
-/** Watches the process: a bad exit is followed by a restart until the policy's tries are used up. */
-async function supervise(world: World, service: ServiceRecord, deployment: DeploymentRecord): Promise<void> {
-  const {restartPolicyMaxRetries, restartPolicyType} = deployment.settings;
-  for (let restarts = 0; deployment.container; restarts++) {
-    const exit = await deployment.container.exited;
-    if (deployment.takenDown || world.closing.signal.aborted) return;
-    if (exit.code === 0 && restartPolicyType !== 'ALWAYS') return completed(deployment);
-    if (restartPolicyType === 'NEVER' || restarts >= restartPolicyMaxRetries) return crashed(world, deployment);
-    deployment.instances[0]!.status = 'RESTARTING';
-    await pause(world, world.delays.restart);
-    if (deployment.takenDown) return;
-    await startInstance(world, service, deployment);
-  }
-}
-
-/** The process ended by itself and without complaint: the status stays what it is. */
-function completed(deployment: DeploymentRecord): void {
-  deployment.instances[0]!.status = 'EXITED';
-  deployment.stopped = true;
-}
-
-function crashed(world: World, deployment: DeploymentRecord): void {
-  deployment.instances[0]!.status = 'CRASHED';
-  if (deployment.status === 'SUCCESS') {
-    deployment.stopped = true;
-    setStatus(world, deployment, 'CRASHED');
-  } else if (deployment.settings.healthcheckPath) {
-    deployment.abort.abort(new Ended('FAILED', 'Healthcheck failed: the process kept exiting'));
-  } else {
-    deployment.abort.abort(new Ended('CRASHED', 'The process kept exiting'));
-  }
-}
-
-async function healthcheck(world: World, deployment: DeploymentRecord, scripted: Scripted | undefined): Promise<void> {
-  const path = deployment.settings.healthcheckPath;
-  const refused = scripted?.kind === 'fail' && scripted.in === 'healthcheck';
-  if (!path && !refused) return;
-  const step = openStep(world, deployment, 'HEALTHCHECK');
-  const deadlineMs = Date.now() + deployment.settings.healthcheckTimeoutS * 1_000;
-  try {
-    for (let attempt = 1; ; attempt++) {
-      if (!refused && (await answers200(deployment, path ?? '/'))) return step({attempt});
-      if (Date.now() >= deadlineMs || refused)
-        throw new Ended(
-          'FAILED',
-          (refused && scripted.message) ||
-            `Healthcheck failed: ${path ?? '/'} did not answer 200 within ${deployment.settings.healthcheckTimeoutS} s`,
-        );
-      await pause(world, world.delays.healthcheckInterval, deployment.abort.signal);
-    }
-  } catch (error) {
-    step({error: error instanceof Error ? error.message : String(error)});
-    throw error;
-  }
-}
-
-/** Exactly 200 counts. A pretended container is always healthy. */
-function answers200(deployment: DeploymentRecord, path: string): Promise<boolean> {
-  const container = deployment.container;
-  if (!container) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const request = httpRequest({
-      host: '127.0.0.1',
-      port: container.port,
-      path,
-      headers: {host: 'healthcheck.railway.app'},
-      timeout: 5_000,
-      agent: false,
-    });
-    request.on('response', (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    request.on('timeout', () => request.destroy(new Error('timed out')));
-    request.on('error', () => resolve(false));
-    request.end();
-  });
-}
-
 /** Traffic moves. An older deployment that gets here after a newer one is live has been superseded. */
 function goLive(world: World, service: ServiceRecord, deployment: DeploymentRecord): void {
   const serving = service.serving;
@@ -429,33 +282,6 @@ export async function retire(world: World, old: DeploymentRecord, afterMs: numbe
   for (const instance of old.instances) instance.status = 'REMOVED';
   old.removedAtMs = world.now();
   setStatus(world, old, 'REMOVED');
-}
-
-/** Ends a deployment's process and keeps its status. */
-export async function takeDown(deployment: DeploymentRecord): Promise<void> {
-  deployment.takenDown = true;
-  await deployment.container?.stop(deployment.settings.drainingSeconds * 1_000);
-  deployment.stopped = true;
-}
-
-/** Starts a deployment's process again under the same id. */
-export async function restart(world: World, service: ServiceRecord, deployment: DeploymentRecord): Promise<void> {
-  await takeDown(deployment);
-  deployment.takenDown = false;
-  await startInstance(world, service, deployment);
-  inBackground(world, supervise(world, service, deployment));
-  setStatus(world, deployment, 'SUCCESS');
-}
-
-/** Ends a deployment that is still on its way. @returns false when it had already ended. */
-export function endInFlight(deployment: DeploymentRecord, status: string, why: string): boolean {
-  if (!isInFlight(deployment)) return false;
-  deployment.abort.abort(new Ended(status, why));
-  return true;
-}
-
-export function isInFlight(deployment: DeploymentRecord): boolean {
-  return inFlightStatuses.has(deployment.status) && !deployment.abort.signal.aborted;
 }
 
 function supersedeInFlight(world: World, service: ServiceRecord): void {
@@ -507,15 +333,4 @@ async function sleepLater(world: World, deployment: DeploymentRecord, afterMs: n
 /** The service of a deployment; every deployment has one. */
 export function serviceOfDeployment(world: World, deployment: DeploymentRecord): ServiceRecord {
   return serviceOf(world, deployment.serviceId)!;
-}
-
-function setStatus(world: World, deployment: DeploymentRecord, status: string): void {
-  deployment.status = status;
-  deployment.statusUpdatedAtMs = world.now();
-  world.changes.push({
-    atMs: deployment.statusUpdatedAtMs,
-    serviceId: deployment.serviceId,
-    deploymentId: deployment.id,
-    status,
-  });
 }

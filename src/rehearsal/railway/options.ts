@@ -146,6 +146,16 @@ export const defaultAnswers: RailwayAnswers = {
   projectTokenLacks: [],
 };
 
+/** Access to an S3 bucket as the platform hands it out. */
+export interface BucketCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly endpoint: string;
+  readonly bucketName: string;
+  readonly region: string;
+  readonly urlStyle: string;
+}
+
 export interface RailwayStandInOptions {
   readonly tokens: {readonly project?: string; readonly workspace?: string; readonly account?: string};
   readonly projectId: string;
@@ -157,17 +167,13 @@ export interface RailwayStandInOptions {
     readonly id: string;
     readonly name: string;
     /** Undefined until provisioned: then its credentials are refused. */
-    readonly credentials?: {
-      readonly accessKeyId: string;
-      readonly secretAccessKey: string;
-      readonly endpoint: string;
-      readonly bucketName: string;
-      readonly region: string;
-      readonly urlStyle: string;
-    };
+    readonly credentials?: BucketCredentials;
   }>;
   /** Decides image retention and the limits named in headers. Default `hobby`. */
   readonly plan?: Plan;
+  /** Speed as a share of the platform's measured times: 1 is its own pace. Default: the short times of a rehearsal. */
+  readonly pace?: number;
+  /** Single waits that differ from the pace. */
   readonly delaysMs?: Partial<RailwayDelays>;
   readonly answers?: Partial<RailwayAnswers>;
   /** Epoch milliseconds; default the system's. `advance` adds to it. */

@@ -1,10 +1,10 @@
-import {readFileSync} from 'node:fs';
 import {type Access, notAuthorized, refuse} from './access.js';
 import {diagnose} from './edge-rules.js';
 import type {RootFields} from './graphql.js';
 import {type AnchoredWindow, type LogWindow, logTest, readAnchored, readLogs, requestTest} from './log-reads.js';
+import {metricFields} from './metric-reads.js';
 import type {DeploymentRecord, ServiceRecord} from './records.js';
-import {countsByStatus, durations, requestCounts, type TrafficWindow} from './traffic.js';
+import {inScope, type Scope, scopedService} from './scope.js';
 import {deploymentVariables, plain, renderVariables} from './variables.js';
 import {
   connection,
@@ -28,28 +28,7 @@ import {
 import {findVolume, workflowState} from './volumes.js';
 import {serviceOf, type World} from './world.js';
 
-/** Reads. Whatever lies outside the one project and environment is "Not Authorized", as on the platform. */
-
-export interface Scope {
-  readonly projectId?: string | null;
-  readonly environmentId?: string | null;
-  readonly serviceId?: string | null;
-}
-
-/** Refuses foreign ids. */
-export function inScope(world: World, scope: Scope): void {
-  if (scope.projectId != null && scope.projectId !== world.options.projectId) throw notAuthorized();
-  if (scope.environmentId != null && scope.environmentId !== world.options.environmentId) throw notAuthorized();
-  if (scope.serviceId != null && !serviceOf(world, scope.serviceId)) throw notAuthorized();
-}
-
-/** The service of a scope that must name one. */
-export function scopedService(world: World, scope: Scope): ServiceRecord {
-  inScope(world, scope);
-  const service = serviceOf(world, scope.serviceId ?? '');
-  if (!service) throw notAuthorized();
-  return service;
-}
+/** Reads. */
 
 export function queryFields(world: World): RootFields {
   return {
@@ -141,15 +120,13 @@ function projectFields(world: World): RootFields {
     },
     bucketS3Credentials: ({bucketId, ...scope}: Scope & {bucketId: string}) => {
       inScope(world, scope);
-      const credentials = world.options.buckets?.find(({id}) => id === bucketId)?.credentials;
+      const credentials = world.buckets.get(bucketId);
       if (!credentials) throw refuse('BucketInstance not found', null);
       return [{...credentials, createdAt: iso(0)}];
     },
     bucketInstanceDetails: ({bucketId, ...scope}: Scope & {bucketId: string}) => {
       inScope(world, scope);
-      return world.options.buckets?.some(({id, credentials}) => id === bucketId && credentials)
-        ? {objectCount: 0, sizeBytes: 0}
-        : null;
+      return world.buckets.has(bucketId) ? {objectCount: 0, sizeBytes: 0} : null;
     },
   };
 }
@@ -255,101 +232,6 @@ function logFields(world: World): RootFields {
   };
 }
 
-interface MetricsArgs extends Scope {
-  readonly measurements: string[];
-  readonly startDate: string;
-  readonly endDate?: string | null;
-  readonly groupBy?: string[] | null;
-}
-
-function metricFields(world: World): RootFields {
-  return {
-    httpMetrics: (args: Scope & TrafficWindow) => ({samples: requestCounts(world, scopedService(world, args), args)}),
-    httpMetricsGroupedByStatus: (args: Scope & TrafficWindow) =>
-      countsByStatus(world, scopedService(world, args), args),
-    httpDurationMetrics: (args: Scope & TrafficWindow) => ({
-      samples: durations(world, scopedService(world, args), args),
-    }),
-    metrics: (args: MetricsArgs) => {
-      inScope(world, args);
-      return args.measurements.flatMap((measurement) => measured(world, args, measurement));
-    },
-  };
-}
-
-/** Seeded series; for memory also what the running processes use at this moment. */
-function measured(world: World, args: MetricsArgs, measurement: string): unknown[] {
-  const [startS, endS] = [
-    Date.parse(args.startDate) / 1_000,
-    args.endDate ? Date.parse(args.endDate) / 1_000 : Number.POSITIVE_INFINITY,
-  ];
-  const seeded = world.metrics.filter(
-    (series) => series.measurement === measurement && (args.serviceId == null || series.serviceId === args.serviceId),
-  );
-  const series =
-    seeded.length > 0 || measurement !== 'MEMORY_USAGE_GB'
-      ? seeded
-      : residentMemory(world, args.serviceId ?? undefined);
-  const groups = new Map<string, {tags: Record<string, unknown>; values: Array<{ts: number; value: number}>}>();
-  for (const {serviceId, deploymentId, values} of series) {
-    const tags = tagsFor(args.groupBy ?? [], world, serviceId, deploymentId);
-    const group = groups.get(JSON.stringify(tags)) ?? {tags, values: []};
-    group.values.push(...values.filter(({ts}) => ts >= startS && ts <= endS));
-    groups.set(JSON.stringify(tags), group);
-  }
-  return [...groups.values()]
-    .filter(({values}) => values.length > 0)
-    .map(({tags, values}) => ({measurement, tags, values: values.sort((a, b) => a.ts - b.ts)}));
-}
-
-/** Only the tags asked for are filled. */
-function tagsFor(
-  groupBy: readonly string[],
-  world: World,
-  serviceId: string,
-  deploymentId: string | undefined,
-): Record<string, unknown> {
-  const known: Record<string, [string, unknown]> = {
-    DEPLOYMENT_ID: ['deploymentId', deploymentId ?? null],
-    SERVICE_ID: ['serviceId', serviceId],
-    ENVIRONMENT_ID: ['environmentId', world.options.environmentId],
-    PROJECT_ID: ['projectId', world.options.projectId],
-  };
-  const empty = {
-    deploymentId: null,
-    deploymentInstanceId: null,
-    environmentId: null,
-    pluginId: null,
-    projectId: null,
-    region: null,
-    serviceId: null,
-    volumeId: null,
-    volumeInstanceId: null,
-  };
-  return {...empty, ...Object.fromEntries(groupBy.flatMap((tag) => (known[tag] ? [known[tag]] : [])))};
-}
-
-function residentMemory(world: World, serviceId: string | undefined): World['metrics'] {
-  const running = world.deployments.filter(
-    (d) => d.container?.running() && (serviceId === undefined || d.serviceId === serviceId),
-  );
-  return running.map((d) => ({
-    serviceId: d.serviceId,
-    deploymentId: d.id,
-    measurement: 'MEMORY_USAGE_GB',
-    values: [{ts: Math.floor(world.now() / 1_000), value: residentGb(d.container!.pid)}],
-  }));
-}
-
-function residentGb(pid: number): number {
-  try {
-    return (Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4_096) / 1e9;
-  } catch {
-    // No /proc on this system, or the process has just ended: nothing is known.
-    return 0;
-  }
-}
-
 function variableFields(world: World): RootFields {
   return {
     variables: ({unrendered, ...scope}: Scope & {unrendered?: boolean | null}) => {
@@ -419,6 +301,7 @@ function volumeFields(world: World): RootFields {
 }
 
 const dayS = 86_400;
+
 const schedules: Record<string, {cron: string; retentionSeconds: number}> = {
   DAILY: {cron: '0 0 * * *', retentionSeconds: 6 * dayS},
   WEEKLY: {cron: '0 0 * * 0', retentionSeconds: 30 * dayS},

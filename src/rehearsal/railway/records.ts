@@ -5,7 +5,7 @@ import type {RailwayServiceOptions} from './options.js';
 /** What the stand-in remembers: plain data, changed in place. */
 
 /** The published statuses; others can be scripted, since the platform grows. */
-export type DeploymentStatus = string;
+type DeploymentStatus = string;
 
 export type Source =
   | {
@@ -81,7 +81,7 @@ export interface ServiceSettings {
   readonly other: Record<string, unknown>;
 }
 
-export interface InstanceRecord {
+interface InstanceRecord {
   readonly id: string;
   status: string;
 }

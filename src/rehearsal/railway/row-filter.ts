@@ -3,7 +3,7 @@
  * comparisons and ranges. Pure.
  */
 
-export interface FilteredRow {
+interface FilteredRow {
   readonly text: string;
   readonly attributes: Readonly<Record<string, string>>;
 }

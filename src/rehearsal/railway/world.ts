@@ -2,8 +2,10 @@ import {randomUUID} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Containers} from './container.js';
 import {
+  type BucketCredentials,
   defaultAnswers,
   imageRetentionMs,
+  measuredDelays,
   type Plan,
   type RailwayAnswers,
   type RailwayDelays,
@@ -39,6 +41,8 @@ export interface World {
   staged?: PatchRecord;
   readonly changes: StatusChange[];
   readonly metrics: SeededMetric[];
+  /** Credentials of provisioned buckets by id. */
+  readonly buckets: Map<string, BucketCredentials>;
   platform: {isStable: boolean; incident?: Record<string, unknown>};
   /** Aborted when the stand-in closes. */
   readonly closing: AbortController;
@@ -74,7 +78,10 @@ export function createWorld(options: RailwayStandInOptions, hostOf: World['hostO
   return {
     options,
     plan: options.plan ?? 'hobby',
-    delays: {...rehearsalDelays, ...options.delaysMs},
+    delays: {
+      ...(options.pace === undefined ? rehearsalDelays : scaled(measuredDelays, options.pace)),
+      ...options.delaysMs,
+    },
     answers: {...defaultAnswers, ...options.answers},
     services: options.services.map((service) => serviceRecord(service, now())),
     deployments: [],
@@ -87,6 +94,9 @@ export function createWorld(options: RailwayStandInOptions, hostOf: World['hostO
     workflows: [],
     changes: [],
     metrics: [],
+    buckets: new Map(
+      (options.buckets ?? []).flatMap(({id, credentials}) => (credentials ? [[id, credentials] as const] : [])),
+    ),
     platform: {isStable: true},
     closing: new AbortController(),
     running: new Set(),
@@ -97,6 +107,10 @@ export function createWorld(options: RailwayStandInOptions, hostOf: World['hostO
       offsetMs += ms;
     },
   };
+}
+
+function scaled(delays: RailwayDelays, pace: number): RailwayDelays {
+  return Object.fromEntries(Object.entries(delays).map(([name, ms]) => [name, ms * pace])) as unknown as RailwayDelays;
 }
 
 function serviceRecord(options: RailwayServiceOptions, nowMs: number): ServiceRecord {
