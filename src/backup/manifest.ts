@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import * as z from 'zod';
 import {Failure} from '../kernel/errors.js';
 
@@ -154,4 +155,9 @@ function unreadable(what: string, cause: unknown): Failure {
     remedy: 'Do not use this set; take another one, and find out who changed it.',
     cause,
   });
+}
+
+/** SHA-256 of a manifest's stored bytes, as verifications name it. */
+export function manifestDigest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

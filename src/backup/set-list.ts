@@ -1,7 +1,8 @@
 import {Failure} from '../kernel/errors.js';
-import {readAll, type Store, type StoredObject} from '../storage/store.js';
-import {decodeManifest, type Manifest, manifestTime} from './manifest.js';
+import type {Store, StoredObject} from '../storage/store.js';
+import {type Manifest, manifestTime} from './manifest.js';
 import {manifestName, type Series, type SetId, seriesPrefix, setPrefix, splitKey} from './set-name.js';
+import {readTrustedManifest, type Trust} from './trust.js';
 
 /** A sealed set: its manifest was read and belongs where it lies. */
 export interface SealedSet {
@@ -41,6 +42,8 @@ export interface SetListing {
 
 export interface ListOptions {
   readonly signal?: AbortSignal;
+  /** Whose manifests are believed; others count as unreadable. Default: everyone's. */
+  readonly trust?: Trust;
   /** Manifests read at the same time; default 16. */
   readonly parallel?: number;
 }
@@ -60,7 +63,7 @@ export async function listSets(store: Store, series: Series, options: ListOption
     try {
       sealed.push(describeSet(series, id, await readManifest(store, series, id, options), objects));
     } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'MANIFEST') throw error;
+      if (!(error instanceof Failure) || (error.code !== 'MANIFEST' && error.code !== 'SIGNATURE')) throw error;
       unreadable.push({id, reason: error, objects});
     }
   });
@@ -99,28 +102,9 @@ export async function findNewestSet(
   );
 }
 
-/** Reads the manifest of one set. @throws Failure MANIFEST, STORE_NOT_FOUND */
-export async function readManifest(
-  store: Store,
-  series: Series,
-  id: SetId,
-  options: ListOptions = {},
-): Promise<Manifest> {
-  try {
-    const bytes = await readAll(
-      store,
-      `${setPrefix(series, id)}${manifestName}`,
-      options.signal ? {signal: options.signal} : {},
-    );
-    return decodeManifest(bytes, {id, ...series});
-  } catch (error) {
-    if (error instanceof RangeError)
-      throw new Failure('MANIFEST', `The manifest of ${id} is far too large`, {
-        remedy: 'Do not use this set; take another one.',
-        cause: error,
-      });
-    throw error;
-  }
+/** Reads the manifest of one set. @throws Failure MANIFEST, SIGNATURE, STORE_NOT_FOUND */
+export async function readManifest(store: Store, series: Series, id: SetId, options: ListOptions = {}): Promise<Manifest> {
+  return (await readTrustedManifest(store, series, id, options.trust ?? {signers: []}, options.signal)).manifest;
 }
 
 function describeSet(series: Series, id: SetId, manifest: Manifest, objects: readonly StoredObject[]): SealedSet {

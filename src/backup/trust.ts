@@ -1,9 +1,8 @@
 import {verifyDetached} from '../crypto/private-key.js';
 import {Failure} from '../kernel/errors.js';
 import {readAll, type Store} from '../storage/store.js';
-import {decodeManifest, type Manifest} from './manifest.js';
+import {decodeManifest, type Manifest, manifestDigest} from './manifest.js';
 import {manifestName, type Series, type SetId, setPrefix, signatureName} from './set-name.js';
-import {manifestDigest} from './verification.js';
 
 /** Whose manifests are believed. Without signers anyone who can write to the store can make a set. */
 export interface Trust {
@@ -31,7 +30,10 @@ export async function readTrustedManifest(
   signal?: AbortSignal,
 ): Promise<TrustedManifest> {
   const prefix = setPrefix(series, id);
-  const bytes = await readAll(store, `${prefix}${manifestName}`, signal ? {signal} : {});
+  const bytes = await readAll(store, `${prefix}${manifestName}`, {limit: 16 * 1024 * 1024, ...(signal ? {signal} : {})}).catch((error: unknown) => {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure('MANIFEST', `The manifest of ${id} is far too large`, {remedy: 'Do not use this set; take another one.', cause: error});
+  });
   const signedBy = trust.signers.length
     ? await verifyDetached(bytes, await readSignature(store, prefix, id), trust.signers)
     : undefined;

@@ -1,8 +1,6 @@
-import {createHash} from 'node:crypto';
 import * as z from 'zod';
 import {messageOf} from '../kernel/errors.js';
 import {readAll, type Store} from '../storage/store.js';
-import type {SealedSet} from './set-list.js';
 
 /** What was done to prove a set: stored bytes re-read; decrypted and read to the end; restored and compared. */
 export type VerificationDepth = 'digests' | 'decrypt' | 'drill';
@@ -29,7 +27,7 @@ export type Verification = z.infer<typeof schema>;
  * Writes the result beside the set, never over another one. Only a good result at depth `decrypt` or `drill`, which
  * compared the plaintext, is named `verified-`: retention counts those.
  */
-export async function recordVerification(store: Store, set: SealedSet, result: Verification): Promise<string> {
+export async function recordVerification(store: Store, set: {readonly prefix: string}, result: Verification): Promise<string> {
   const stamp = result.at.replace(/[-:]/g, '').replace(/\.\d+/, '');
   const kind = !result.ok ? 'failed' : result.depth === 'digests' ? 'reread' : 'verified';
   const key = `${set.prefix}${kind}-${stamp}.json`;
@@ -43,11 +41,6 @@ export async function recordVerification(store: Store, set: SealedSet, result: V
 /** Reads one result. @throws Failure STORE_NOT_FOUND; a ZodError for foreign text */
 export async function readVerification(store: Store, key: string): Promise<Verification> {
   return schema.parse(JSON.parse((await readAll(store, key)).toString('utf8')));
-}
-
-/** The manifest's digest, as verifications name it. */
-export function manifestDigest(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The text a failed verification keeps: what went wrong, in one line. */
