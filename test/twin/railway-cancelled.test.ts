@@ -122,7 +122,7 @@ test('whatever a run of bad luck brings, no second deployment, no green one that
     {numRuns: 60},
   );
   expect(worst).toBeLessThan(200);
-});
+}, 120_000);
 
 function failureOnly(error: unknown): Failure {
   if (error instanceof Failure && error.remedy) return error;

@@ -113,6 +113,8 @@ const flows: Readonly<Record<string, Flow>> = {
   },
 };
 
+/** Generous, as several hundred runs share two cores with other tests. */
+const timeoutMs = 180_000;
 const mostRequests = 120;
 let cases = 0;
 
@@ -157,4 +159,5 @@ test.each(Object.entries(flows))(
       `railway faults, ${name}: ${cases - before} cases over ${requests.length} requests, ${failed.length} clear failures\n`,
     );
   },
+  timeoutMs,
 );
