@@ -191,11 +191,11 @@ function decoded(incoming: IncomingMessage, reject: (error: Error) => void): Rea
   return incoming.pipe(decoder);
 }
 
+/** One text per name; Node has joined all but `set-cookie` already. */
 function flatten(incoming: IncomingMessage): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, values] of Object.entries(incoming.headersDistinct))
-    headers[name] = (values ?? []).join(name === 'set-cookie' ? '\n' : ', ');
-  return headers;
+  const headers = incoming.headers as Record<string, string>;
+  const cookies = incoming.headers['set-cookie'];
+  return cookies ? {...headers, 'set-cookie': cookies.join('\n')} : headers;
 }
 
 function describe(error: Error & {code?: string; errors?: Error[]}): string {
