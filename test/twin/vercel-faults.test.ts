@@ -50,9 +50,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, {recursive: true, force: true}));
 
 const call = () => ({signal: new AbortController().signal, progress: () => undefined, timeoutMs: 120_000});
-const open = (server: Scripted) =>
+const open = (server: Scripted, archive: 'auto' | 'tgz' = 'auto') =>
   openVercel(
-    {token: 't0ken', project: 'shop', team: 'acme', apiUrl: server.url},
+    {token: 't0ken', project: 'shop', team: 'acme', apiUrl: server.url, archive},
     {clock: fakeClock(), random: () => 0.5},
   );
 
@@ -78,6 +78,15 @@ const operations: readonly Operation[] = [
     run: (server) => open(server).deploy({commit, release: 'r-1', path: folder}, call()),
     prove: (server, result) => {
       expect(result).toMatchObject({outcome: 'ready', staged: true, deploymentId: candidateId});
+      expect(served(server)).toEqual([anchorId]);
+    },
+  },
+  {
+    name: 'deploy as an archive',
+    prepare: () => undefined,
+    run: (server) => open(server, 'tgz').deploy({commit, release: 'r-1', path: folder}, call()),
+    prove: (server, result) => {
+      expect(result).toMatchObject({outcome: 'ready', deploymentId: candidateId});
       expect(served(server)).toEqual([anchorId]);
     },
   },

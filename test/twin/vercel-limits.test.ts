@@ -23,9 +23,9 @@ afterEach(async () => {
   await Promise.all([folder, temporary].map((path) => rm(path, {recursive: true, force: true})));
 });
 
-const open = (token = 't0ken') =>
+const open = (token = 't0ken', archive: 'auto' | 'tgz' | 'none' = 'auto') =>
   openVercel(
-    {token, project: 'shop', team: 'acme', apiUrl: server.url, temporaryFolder: temporary},
+    {token, project: 'shop', team: 'acme', apiUrl: server.url, temporaryFolder: temporary, archive},
     {clock: fakeClock(), random: () => 0.5},
   );
 const request = () => ({commit, release: 'r-1', path: folder});
@@ -53,6 +53,27 @@ describe('nothing waits for ever', () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 200);
     await expect(open().deploy(request(), call({signal: abort.signal}))).rejects.toMatchObject({code: 'CANCELLED'});
+  });
+
+  test('an archive that is never taken ends when the run is cancelled, and is gone from the disk', async () => {
+    hang('POST /v2/files');
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 200);
+    await expect(open(undefined, 'tgz').deploy(request(), call({signal: abort.signal}))).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  test('a temporary folder that is not there is said before anything is sent', async () => {
+    await rm(temporary, {recursive: true});
+    for (const archive of ['tgz', 'none'] as const) {
+      await expect(open(undefined, archive).deploy(request(), call())).rejects.toMatchObject({
+        code: 'VERCEL_STAGE',
+        remedy: expect.stringMatching(/temporary folder/),
+      });
+    }
+    expect(server.requests.every(({method}) => method === 'GET')).toBe(true);
   });
 
   test('a read that is never answered ends when the run is cancelled', async () => {
@@ -120,6 +141,15 @@ describe('nothing leaks', () => {
     ]);
     expect(everything).toContain('Bearer ***');
     expect(everything).not.toContain(secret);
+  });
+
+  test('the token is in no error of a read either', async () => {
+    server.answers.set('GET *', () => [403, {error: {code: 'forbidden', message: `token ${secret} may not`}}]);
+    const failure = (await open(secret)
+      .readLive(call())
+      .catch((error: unknown) => error)) as Failure;
+    expect(failure.message).toContain('token *** may not');
+    expect(JSON.stringify(failure.details)).not.toContain(secret);
   });
 
   test('lines of the build cannot be read as commands of the runner', async () => {

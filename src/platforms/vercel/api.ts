@@ -1,3 +1,5 @@
+import {createReadStream} from 'node:fs';
+import {Readable} from 'node:stream';
 import type {Clock} from '../../kernel/clock.js';
 import {cancelled, Failure, messageOf} from '../../kernel/errors.js';
 import {backoff, retry} from '../../kernel/retry.js';
@@ -24,12 +26,21 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** One file on disk, named by its SHA-1. */
+export interface UploadFile {
+  readonly path: string;
+  readonly sha: string;
+  readonly size: number;
+}
+
 /** The REST side of Vercel: one address, one token, one team. */
 export interface VercelApi {
   /** A GET, repeated on 429, 5xx and broken connections. */
   read(path: string, request: Request): Promise<unknown>;
   /** Any other method, sent once: whether a repeat is harmless is for the caller to know. */
   write(method: 'POST' | 'PATCH' | 'DELETE', path: string, request: Request): Promise<Answer>;
+  /** Sends one file's content, read from disk as it goes out. Once: a repeat is harmless, and for the caller to make. */
+  upload(file: UploadFile, request: Request): Promise<void>;
   /** A GET whose body is read as it comes. */
   stream(path: string, request: Request): Promise<ReadableStream<Uint8Array>>;
   /** Requests sent so far, repeats included. */
@@ -37,46 +48,58 @@ export interface VercelApi {
 }
 
 const requestTimeoutMs = 30_000;
+const uploadTimeoutMs = 15 * 60_000;
 const readDelaysMs = backoff(4, 1_000, 8_000);
 
 export function openApi(settings: Settings, clock: Clock, random: () => number): VercelApi {
   let sent = 0;
 
-  async function send(method: string, path: string, request: Request, signal: AbortSignal): Promise<Response> {
+  async function send(
+    method: string,
+    path: string,
+    request: Request,
+    signal: AbortSignal,
+    content?: Content,
+  ): Promise<Response> {
     sent++;
-    const body = request.body === undefined ? {} : {body: JSON.stringify(request.body)};
     return fetch(address(settings, path, request.query), {
       method,
       headers: {
         authorization: `Bearer ${settings.token}`,
         accept: 'application/json',
         'user-agent': 'switchback',
-        ...(request.body === undefined ? {} : {'content-type': 'application/json'}),
+        ...content?.headers,
       },
       // A redirect would carry the token to another address.
       redirect: 'manual',
       signal,
-      ...body,
+      ...(content ? {body: content.body, duplex: 'half' as const} : {}),
     });
   }
 
-  async function once(method: string, path: string, request: Request): Promise<Answer> {
-    const timeout = AbortSignal.timeout(requestTimeoutMs);
+  async function once(method: string, path: string, request: Request, content?: Content): Promise<Answer> {
+    const timeout = AbortSignal.timeout(content?.timeoutMs ?? requestTimeoutMs);
     let response: Response;
     let body: string;
     try {
-      response = await send(method, path, request, AbortSignal.any([request.signal, timeout]));
+      response = await send(method, path, request, AbortSignal.any([request.signal, timeout]), content);
       body = await response.text();
     } catch (error) {
       throw connectionFailure(request, timeout, error);
     }
-    // Whatever repeats the token to us, an echoing proxy say, must not get it into a message.
-    return readAnswer(request.what, response, body.replaceAll(settings.token, '***'), clock.now());
+    // A refusal that repeats the token, as an echoing proxy's does, must not get it into a message. Good answers are
+    // left as they are: a short token may be a part of an id.
+    const told = response.ok ? body : body.replaceAll(settings.token, '***');
+    return readAnswer(request.what, response, told, clock.now());
   }
 
   return {
     count: () => sent,
-    write: once,
+    write: (method, path, request) =>
+      once(method, path, request, request.body === undefined ? undefined : jsonContent(request.body)),
+    upload: async (file, request) => {
+      await once('POST', '/v2/files', request, fileContent(file));
+    },
     read: async (path, request) => {
       const plan = {delaysMs: readDelaysMs, clock, random, signal: request.signal};
       return (await retry(plan, () => once('GET', path, request))).body;
@@ -84,9 +107,34 @@ export function openApi(settings: Settings, clock: Clock, random: () => number):
     stream: async (path, request) => {
       const response = await send('GET', path, request, request.signal);
       if (response.ok && response.body) return response.body;
+      await response.body?.cancel();
       throw refusedFailure(request.what, {status: response.status, error: {}, isJson: true});
     },
   };
+}
+
+/** What a request carries. */
+interface Content {
+  readonly body: string | ReadableStream<Uint8Array>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+const jsonContent = (body: unknown): Content => ({
+  body: JSON.stringify(body),
+  headers: {'content-type': 'application/json'},
+  timeoutMs: requestTimeoutMs,
+});
+
+function fileContent({path, sha, size}: UploadFile): Content {
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-length': String(size),
+    'x-now-digest': sha,
+    'x-now-size': String(size),
+  };
+  const body = Readable.toWeb(createReadStream(path, {highWaterMark: 256 * 1024})) as ReadableStream<Uint8Array>;
+  return {body, headers, timeoutMs: uploadTimeoutMs};
 }
 
 function address(settings: Settings, path: string, query: Query = {}): string {
@@ -135,7 +183,7 @@ function parse(body: string): {isJson: boolean; value: unknown} {
 /** What a broken or timed-out request becomes. The cause is told by its code only: fetch quotes headers in some texts. */
 export function connectionFailure(request: Request, timeout: AbortSignal, error: unknown): Failure {
   if (request.signal.aborted && !timeout.aborted) return cancelled(`The request to ${request.what}`);
-  const reason = timeout.aborted ? `no answer within ${requestTimeoutMs / 1_000} s` : reasonOf(error);
+  const reason = timeout.aborted ? 'no answer in time' : reasonOf(error);
   return new Failure('VERCEL_UNREACHABLE', `Could not ${request.what}: ${reason}`, {
     remedy: 'Check the network of this machine and https://www.vercel-status.com, then run again.',
     retryable: true,

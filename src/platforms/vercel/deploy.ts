@@ -6,9 +6,10 @@ import {followBuildLog, readLogTail} from './build-log.js';
 import {waitForBuild} from './build-wait.js';
 import {cancelQuietly} from './cancel.js';
 import type {Vercel} from './context.js';
-import {createOnce, findByRelease, preparePayload} from './create.js';
+import {createOnce, findByRelease} from './create.js';
 import type {DeploymentRecord} from './deployment-record.js';
 import {deploymentUrl} from './options.js';
+import {preparePayload} from './payload.js';
 import {isRolledBack, type Project, readProject} from './project.js';
 import {together} from './together.js';
 

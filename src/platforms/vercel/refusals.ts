@@ -128,7 +128,12 @@ export function refusedFailure(what: string, refused: Refused): Failure {
     remedy: rule.remedy,
     retryable: rule.retryable ?? false,
     ...(refused.retryAfterMs === undefined ? {} : {retryAfterMs: refused.retryAfterMs}),
-    details: {status, ...(code ? {vercelCode: code} : {}), vercelMessage: oneLine(said, 400)},
+    details: {
+      status,
+      ...(code ? {vercelCode: code} : {}),
+      ...(Array.isArray(error.missing) ? {missing: error.missing} : {}),
+      vercelMessage: oneLine(said, 400),
+    },
   });
 }
 

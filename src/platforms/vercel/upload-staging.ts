@@ -1,6 +1,8 @@
 import {copyFile, link, lstat, mkdir, mkdtemp, readlink, rm, symlink} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
+import {Failure, messageOf} from '../../kernel/errors.js';
+import {oneLine} from '../../kernel/text.js';
 import type {Selection} from './upload-selection.js';
 
 export interface StagedUpload extends AsyncDisposable {
@@ -13,21 +15,32 @@ export interface StagedUpload extends AsyncDisposable {
  * own idea of what to leave out, or a list of files whose folders it forgets; so the folder is made to fit.
  * Files are hard links where the disk allows it: no bytes are copied.
  */
-export async function stageUpload(
-  root: string,
-  selection: Selection,
-  parent = process.env.RUNNER_TEMP ?? tmpdir(),
-): Promise<StagedUpload> {
-  const path = await mkdtemp(join(parent, 'switchback-upload-'));
+export async function stageUpload(root: string, selection: Selection, where?: string): Promise<StagedUpload> {
+  const path = await temporaryFolder('switchback-upload-', where);
   const dispose = () => rm(path, {recursive: true, force: true});
   try {
     await fill(root, path, selection);
   } catch (error) {
     await dispose();
-    throw error;
+    throw stageFailure(error);
   }
   return {path, [Symbol.asyncDispose]: dispose};
 }
+
+/** A new folder of our own; by default on the runner's disk, which is that of the workspace. */
+export async function temporaryFolder(prefix: string, where?: string): Promise<string> {
+  try {
+    return await mkdtemp(join(where ?? process.env.RUNNER_TEMP ?? tmpdir(), prefix));
+  } catch (error) {
+    throw stageFailure(error);
+  }
+}
+
+const stageFailure = (error: unknown): Failure =>
+  new Failure('VERCEL_STAGE', `The upload could not be laid out on this disk: ${oneLine(messageOf(error), 200)}`, {
+    remedy:
+      'Check that the temporary folder exists and has room, and that nothing changes the folder during the deployment.',
+  });
 
 async function fill(root: string, path: string, selection: Selection): Promise<void> {
   const all = [...selection.files, ...selection.links];
