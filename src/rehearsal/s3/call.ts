@@ -118,11 +118,19 @@ export function headerTags(call: Call): Array<[string, string]> {
   return checkedTags([...new URLSearchParams(text)]);
 }
 
+/** Letters, digits and spaces of any script, and a few signs. */
+const tagText = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
 export function checkedTags(tags: Array<[string, string]>): Array<[string, string]> {
   if (tags.length > 10) throw new S3Error(400, 'BadRequest', 'Object tags cannot be greater than 10');
   if (new Set(tags.map(([name]) => name)).size !== tags.length)
     throw new S3Error(400, 'InvalidTag', 'Cannot provide multiple Tags with the same key');
-  if (tags.some(([name, value]) => name.length === 0 || name.length > 128 || value.length > 256))
+  if (
+    tags.some(
+      ([name, value]) =>
+        !tagText.test(name) || !tagText.test(value) || name.length === 0 || name.length > 128 || value.length > 256,
+    )
+  )
     throw new S3Error(400, 'InvalidTag', 'The TagKey or TagValue you have provided is invalid');
   return tags;
 }
