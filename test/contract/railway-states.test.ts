@@ -35,38 +35,49 @@ interface Case {
   readonly writes?: readonly string[];
 }
 
+const adapterToken = projectKey;
 const started = ['serviceInstanceDeployV2'];
 const liveA = (world: World) => void world.seed({commit: shaA, active: true});
 
 const deployNow = (adapter: ReturnType<typeof adapterAt>): Promise<Deployment> =>
   adapter.railway.deploy(release, adapter.timed);
 
-async function observe(one: Case): Promise<{seen: Record<string, unknown>; text: string; running: RunningWorld}> {
+interface Observed {
+  readonly seen: Record<string, unknown>;
+  readonly text: string;
+  readonly lines: readonly string[];
+  readonly running: RunningWorld;
+}
+
+async function observe(one: Case): Promise<Observed> {
   const running = await startWorld((world) => (one.world ?? liveA)(world));
   one.meddle?.(running);
   const adapter = adapterAt(running, one.options);
+  const {lines} = adapter;
   try {
     const seen = (await (one.act ?? deployNow)(adapter, running)) as Record<string, unknown>;
-    return {seen, text: JSON.stringify(seen), running};
+    return {seen, text: JSON.stringify(seen), lines, running};
   } catch (error) {
     if (!(error instanceof Failure)) {
       // Left open, it would keep the test process alive.
       await running.server.close();
       throw error;
     }
-    return {seen: {failure: error.code}, text: `${error.message} ${error.remedy}`, running};
+    return {seen: {failure: error.code}, text: `${error.message} ${error.remedy}`, lines, running};
   }
 }
 
 function check(section: string, cases: readonly Case[]): void {
   describe(section, () => {
     test.each(cases.map((one) => [one.row, one] as const))('%s', async (_row, one) => {
-      const {seen, text, running} = await observe(one);
+      const {seen, text, lines, running} = await observe(one);
       await using _close = running;
       expect(seen).toMatchObject(one.result);
       if (one.tells) expect(text).toMatch(one.tells);
       expect(running.world.mutations).toEqual(one.writes ?? started);
       expect(running.server.requests.length).toBe(one.requests);
+      // Whatever was met: log lines are lines, and hold no key.
+      expect(lines.filter((line) => /[\r\n]/.test(line) || line.includes(adapterToken))).toEqual([]);
     });
   });
 }

@@ -155,6 +155,57 @@ test('preflight reads and does not write', async () => {
   expect(JSON.stringify(railway.state())).toBe(before);
 });
 
+// Where the sources are silent, Railway may answer either way; the adapter must be right under both.
+test.each<[name: string, options: Partial<RailwayStandInOptions>, service: Partial<RailwayServiceOptions>]>([
+  ['cancelled ones end FAILED', {answers: {cancelLeaves: 'FAILED'}}, {}],
+  ['limits in documented headers', {answers: {rateLimitHeaders: true}}, {}],
+  ['the bare path is refused', {answers: {queryStringRequired: true}}, {}],
+  ['sealed variables have no key', {answers: {sealed: 'absent'}}, {}],
+  ['rollbacks put stored variables back', {answers: {rollbackRewritesVariables: true}}, {}],
+  [
+    'a project token lacks all that may be lacking',
+    {
+      answers: {
+        projectTokenLacks: ['domains', 'serviceInstanceAutoDeployStatus', 'deploymentTriggers', 'platformStatus'],
+      },
+    },
+    {},
+  ],
+  ['a service with a volume has a gap', {}, {volume: {mountPath: '/data'}, publicDomain: true}],
+  ['an overlap keeps two active', {}, {overlapSeconds: 1}],
+])('release, cancel and rollback hold when %s', async (_name, options, service) => {
+  const {railway, commits, adapter, call, get} = await start(service, options);
+  await railway.seedLive(serviceId, commits.good);
+  const anchor = (await adapter.readLive(call))!;
+  const findings = await adapter.preflight({requiredVariables: ['GREETING']}, call);
+  expect(findings.filter((row) => row.state === 'problem')).toEqual([]);
+  const deployment = await adapter.deploy({commit: commits.better, release: 'r1'}, call);
+  expect(deployment.outcome).toBe('ready');
+  railway.script.push({kind: 'stuck', status: 'BUILDING'});
+  const stuck = await adapter.deploy({commit: commits.docs, release: 'r2'}, {...call, timeoutMs: 300});
+  expect(stuck.outcome).toBe('timed-out');
+  const abandoned = [deployment.deploymentId, stuck.deploymentId];
+  const back = await adapter.rollback(anchor, {...call, abandoned, reason: 'test'});
+  expect(back).toMatchObject({outcome: 'restored', live: {commit: commits.good}});
+  expect(back.warnings.join()).toContain(`Cancelled deployment ${stuck.deploymentId}`);
+  expect((await get()).body.commit).toBe(commits.good);
+});
+
+test('a rollback that Railway accepts and never makes, and one that somebody crosses, are both told', async () => {
+  const {railway, commits, adapter, call} = await start();
+  await railway.seedLive(serviceId, commits.good);
+  const anchor = (await adapter.readLive(call))!;
+  const deployment = await adapter.deploy({commit: commits.better, release: 'r1'}, call);
+  const back = () =>
+    adapter.rollback(anchor, {...call, timeoutMs: 1_500, abandoned: [deployment.deploymentId], reason: 'test'});
+  railway.script.push({kind: 'vanishes', cause: 'rollback'});
+  await expect(back()).rejects.toMatchObject({code: 'RAILWAY_ROLLBACK_NOT_SEEN'});
+  railway.script.push({kind: 'foreign', cause: 'rollback', commit: commits.docs});
+  await expect(back()).rejects.toMatchObject({
+    code: expect.stringMatching(/^RAILWAY_ROLLBACK_(CONTESTED|NOT_SERVING)$/),
+  });
+});
+
 test('traffic is what the front saw, and silence is empty', async () => {
   const {railway, commits, adapter, call} = await start(
     {},

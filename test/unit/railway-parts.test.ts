@@ -10,6 +10,7 @@ import {pollDelayMs} from '../../src/platforms/railway/polling.js';
 import {openRailway} from '../../src/platforms/railway/railway.js';
 import {classOf, isInFlight, knownStates, mayGoLive} from '../../src/platforms/railway/states.js';
 import {dashboardUrl, readWanted} from '../../src/platforms/railway/target.js';
+import {maskAll} from '../../src/platforms/railway/variables.js';
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
 
@@ -124,6 +125,23 @@ describe('facts', () => {
         },
       ),
     );
+  });
+});
+
+describe('masking', () => {
+  test('hides what may be secret, and no word that a log is made of', () => {
+    const hidden: string[] = [];
+    const values = new Map([
+      ['DATABASE_URL', 'postgres://a:b@c/d'],
+      ['NODE_ENV', 'production'],
+      ['PORT', '8080'],
+      ['RAILWAY_SERVICE_NAME', 'backend-service'],
+      ['RAILWAY_TOKEN', 'tok-123456'],
+      ['REFERENCE', '\u0024{{Postgres.DATABASE_URL}}'],
+      ['SEALED', undefined],
+    ]);
+    maskAll(values, (value) => void hidden.push(value));
+    expect(hidden).toEqual(['postgres://a:b@c/d', 'tok-123456']);
   });
 });
 
