@@ -1,4 +1,5 @@
 import {discardSet} from '../../src/backup/discard-set.js';
+import {readHistory} from '../../src/backup/history.js';
 import {removeLeftovers} from '../../src/backup/leftovers.js';
 import type {Manifest} from '../../src/backup/manifest.js';
 import {findNewestSet} from '../../src/backup/set-list.js';
@@ -6,18 +7,22 @@ import type {Series} from '../../src/backup/set-name.js';
 import {type SetRequest, writeSet} from '../../src/backup/write-set.js';
 import type {BackupConfig, Config} from '../../src/config/schema.js';
 import {signDetached, unlockPrivateKey} from '../../src/crypto/private-key.js';
+import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure, messageOf, refusal} from '../../src/kernel/errors.js';
 import {secretsOf} from '../../src/postgres/connection.js';
 import {
   backupSettings,
   databaseConnection,
   openBackupStore,
+  readKeyTexts,
   readRecipients,
   seriesOf,
 } from '../../src/release/backup-access.js';
+import {checkFreshness, retain, retentionRules, setsOfReleases} from '../../src/release/backup-upkeep.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
 import {openParts} from '../../src/release/set-parts.js';
+import {backupHistory, retentionSummary} from '../../src/report/backup-history.js';
 import {backupSummary} from '../../src/report/backup-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -29,6 +34,12 @@ type BackupInputs = Inputs<typeof spec>;
 
 export async function run(inputs: BackupInputs, runner: Run): Promise<Report<typeof spec>> {
   const product = await open(inputs, runner);
+  if (inputs.mode === 'retain') return retainSets(inputs, runner, product);
+  if (inputs.mode === 'freshness') return reportFreshness(inputs, runner, product);
+  return backUp(inputs, runner, product);
+}
+
+async function backUp(inputs: BackupInputs, runner: Run, product: Opened): Promise<Report<typeof spec>> {
   const {store, series, config} = product;
   const base = await describeRequest(inputs, runner, product);
   const fresh = await findFresh(inputs, base, store);
@@ -64,7 +75,72 @@ export async function run(inputs: BackupInputs, runner: Run): Promise<Report<typ
   for (const message of result.manifest.warnings) runner.annotate({level: 'warning', title: 'Backup', message});
   const ledger = await openLedger(config, inputs, runner);
   await ledger.append(inputs['ledger-id'], 'backed-up', {set: result.id});
-  return report(result.manifest, store, {reused: false, durationMs: result.durationMs});
+  const history = backupHistory(
+    await readHistory(store, series, {latest: 5, months: 12, signal: runner.signal}),
+    config.objectives.rpo,
+  );
+  const sealed = report(result.manifest, store, {reused: false, durationMs: result.durationMs});
+  return {...sealed, summary: `${sealed.summary}\n\n${history}`};
+}
+
+/** Old sets go by rules, in two steps; anything doubtful stops it and keeps everything. */
+async function retainSets(
+  inputs: BackupInputs,
+  runner: Run,
+  {config, settings, store, series}: Opened,
+): Promise<Report<typeof spec>> {
+  const ledger = await openLedger(config, inputs, runner);
+  const signers = await readKeyTexts(settings['signed-by'] ?? [], rootOf(runner));
+  const request = {
+    store,
+    series,
+    rules: retentionRules(settings),
+    limits: {staleAfterMs: 2 * settings.schedule},
+    needed: await setsOfReleases(ledger.store.list(inputs['keep-releases'])),
+    trust: {signers},
+    nowMs: Date.now(),
+    signal: runner.signal,
+  };
+  const {plan, removal} = await retain(request, inputs.apply, {graceMs: inputs.grace, maxDelete: inputs['max-delete']});
+  const failed = removal?.failed ?? [];
+  return {
+    outputs: {planned: plan.remove.length, removed: removal?.removed.length ?? 0},
+    summary: retentionSummary({
+      applied: inputs.apply,
+      kept: plan.keep,
+      planned: plan.remove,
+      removed: removal?.removed ?? [],
+      waiting: removal?.waiting ?? plan.remove,
+      keptByLock: removal?.keptByLock ?? [],
+      failed,
+      bytes: removal?.bytes ?? 0,
+      graceMs: inputs.grace,
+    }),
+    ...(failed.length && {
+      failure: new Failure('RETENTION', `${failed.length} sets could not be removed: ${failed[0]!.why}`, {
+        remedy: 'Give these credentials s3:DeleteObject on the prefix; the next run tries again.',
+      }),
+    }),
+  };
+}
+
+/** Finds the backup that did not happen: by the age of what is there, never by whether a run was seen. */
+async function reportFreshness(
+  inputs: BackupInputs,
+  runner: Run,
+  {settings, store, series}: Opened,
+): Promise<Report<typeof spec>> {
+  const {id, ageMs} = await checkFreshness(
+    store,
+    series,
+    inputs['max-age'] ?? settings.schedule,
+    Date.now(),
+    runner.signal,
+  );
+  return {
+    outputs: {'set-id': id, 'age-ms': Math.round(ageMs)},
+    summary: `### Newest sound set\n\n\`${id}\`, ${formatDuration(ageMs)} old.`,
+  };
 }
 
 /** Removes everything of a set that this step began and did not seal. A sealed set is left alone. */

@@ -1,6 +1,6 @@
 import {backupAccessInputs} from '../../src/release/backup-inputs.js';
 import {configInputs, railwayInputs, releaseInputs, vercelInputs} from '../../src/release/inputs.js';
-import {choice, defineAction, duration, flag, list, secret, text} from '../../src/runner/spec.js';
+import {choice, defineAction, duration, flag, integer, list, secret, text} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
   name: 'backup',
@@ -9,6 +9,11 @@ export const spec = defineAction({
   icon: 'archive',
   post: true,
   inputs: {
+    mode: choice({
+      options: ['backup', 'retain', 'freshness'],
+      default: 'backup',
+      doc: '`backup` makes a set; `retain` plans and removes old sets, best in a job of its own with its own credentials; `freshness` fails when the newest sound set is older than `backup.schedule`, which finds the backup that did not happen.',
+    }),
     ...configInputs,
     ...releaseInputs,
     ...backupAccessInputs,
@@ -68,6 +73,20 @@ export const spec = defineAction({
       minMs: 1_000,
       doc: "The backup ends in order before this; GitHub's own limit would kill it.",
     }),
+    'max-age': duration({
+      doc: 'For `freshness`: how old the newest set may be. Default: `backup.schedule` of the file.',
+    }),
+    apply: flag({
+      default: 'false',
+      doc: 'For `retain`: carries out what was announced at least `grace` ago. Without it the plan is only shown and announced.',
+    }),
+    grace: duration({default: '24h', doc: 'For `retain`: time between the announcement of a removal and the removal.'}),
+    'max-delete': integer({default: '20', min: 1, doc: 'For `retain`: most sets removed in one run.'}),
+    'keep-releases': integer({
+      default: '3',
+      min: 0,
+      doc: 'For `retain`: the sets of so many latest releases are kept whatever their age.',
+    }),
     'leftovers-after': duration({
       default: '6h',
       doc: 'Unfinished uploads and unsealed sets older than this belong to runs that died, and are removed.',
@@ -81,5 +100,8 @@ export const spec = defineAction({
     'duration-ms': 'From start to seal.',
     verified: '`true` when every stored byte was read back and compared before the seal.',
     reused: '`true` when a fresh set was reused instead of made.',
+    'age-ms': 'For `freshness`: age of the newest sound set.',
+    removed: 'For `retain`: number of sets removed.',
+    planned: 'For `retain`: number of sets the plan wants to remove.',
   },
 });

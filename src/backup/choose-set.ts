@@ -3,6 +3,7 @@ import {Failure} from '../kernel/errors.js';
 import {manifestTime} from './manifest.js';
 import type {SealedSet, SetListing} from './set-list.js';
 import {isSetId} from './set-name.js';
+import {isSound} from './sound-set.js';
 
 export interface SetChoice {
   /** `newest`, or an id. */
@@ -45,9 +46,7 @@ export function chooseSet(listing: SetListing, choice: SetChoice, nowMs: number)
   );
   // A set that failed its proof is taken only by its name; one that was never read back only when there is no better.
   const sound = fitting.filter(({failures}) => named || failures.length === 0);
-  const best =
-    sound.find(({verifications, manifest}) => verifications.length > 0 || manifest.checks['readBack'] === 'ok') ??
-    sound[0];
+  const best = sound.find(isSound) ?? sound[0];
   if (!best)
     throw new Failure('SET_CHOICE', `No set fits; there are ${listing.sealed.length} sealed sets`, {
       remedy: 'Use `mode: list` to see them, and loosen `release`, `before` or `parts`.',

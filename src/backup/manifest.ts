@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import * as z from 'zod';
 import {Failure} from '../kernel/errors.js';
+import {setIdTime} from './set-name.js';
 
 /**
  * The seal of a set: written last, never replaced. A set without it does not exist for restore and retention.
@@ -138,6 +139,9 @@ export function decodeManifest(
     throw unreadable(`has a bad \`${issue.path.join('.')}\`: ${issue.message}`, parsed.error);
   }
   const manifest = parsed.data;
+  // Ids carry the moment too, so that sorting by id is sorting by what the manifests say.
+  if (setIdTime(manifest.id) !== Math.floor(manifestTime(manifest) / 1000) * 1000)
+    throw unreadable(`says it was started at ${manifest.startedAt}, but is called ${manifest.id}`, undefined);
   for (const key of ['id', 'project', 'environment'] as const) {
     if (expected && manifest[key] !== expected[key])
       throw unreadable(`says ${key} ${manifest[key]}, but lies under ${expected[key]}`, undefined);

@@ -55,7 +55,12 @@ export interface PlanLimits {
  * @param sets every sealed set of the series, in any order. An empty list is refused: it is what a failed listing looks like.
  * @throws Failure RETENTION_EMPTY, RETENTION_STALE, RETENTION_CLOCK, RETENTION_RULES, RETENTION_TOO_MUCH
  */
-export function planRetention(sets: readonly RetainedSet[], rules: RetentionRules, limits: PlanLimits, nowMs: number): RetentionPlan {
+export function planRetention(
+  sets: readonly RetainedSet[],
+  rules: RetentionRules,
+  limits: PlanLimits,
+  nowMs: number,
+): RetentionPlan {
   refuseRules(rules);
   const newestFirst = [...sets].sort((a, b) => b.atMs - a.atMs || (a.id < b.id ? 1 : -1));
   refuseListing(newestFirst, limits, nowMs);
@@ -66,12 +71,20 @@ export function planRetention(sets: readonly RetainedSet[], rules: RetentionRule
   keepProven(newestFirst, rules, keep);
   const remove = newestFirst.filter(({id}) => reasons.get(id)!.length === 0).map(({id}) => id);
   refuseTooMuch(remove.length, newestFirst.length, limits);
-  return {keep: newestFirst.filter(({id}) => reasons.get(id)!.length > 0).map(({id}) => ({id, because: reasons.get(id)!})), remove};
+  return {
+    keep: newestFirst.filter(({id}) => reasons.get(id)!.length > 0).map(({id}) => ({id, because: reasons.get(id)!})),
+    remove,
+  };
 }
 
 type Keep = (set: RetainedSet | undefined, why: string) => void;
 
-function keepNamed(sets: readonly RetainedSet[], {keepLast, keepWithinMs}: RetentionRules, nowMs: number, keep: Keep): void {
+function keepNamed(
+  sets: readonly RetainedSet[],
+  {keepLast, keepWithinMs}: RetentionRules,
+  nowMs: number,
+  keep: Keep,
+): void {
   for (const set of sets) {
     for (const who of set.neededBy) keep(set, who);
     if (nowMs - set.atMs < keepWithinMs) keep(set, 'young');
@@ -105,35 +118,68 @@ function keepPeriods(sets: readonly RetainedSet[], rules: RetentionRules, keep: 
 
 function keepProven(sets: readonly RetainedSet[], {minVerified}: RetentionRules, keep: Keep): void {
   keep(sets[0], 'newest');
-  keep(sets.find(({failed}) => !failed), 'newest that failed no proof');
+  keep(
+    sets.find(({failed}) => !failed),
+    'newest that failed no proof',
+  );
   for (const set of sets.filter(({proven, failed}) => proven && !failed).slice(0, minVerified)) keep(set, 'proven');
   // Where too few are proven, what is complete has to stand in for it.
   const proven = sets.filter((set) => set.proven && !set.failed).length;
-  for (const set of sets.filter((one) => !one.proven && !one.failed).slice(0, Math.max(0, minVerified - proven))) keep(set, 'stands in for a proven one');
+  for (const set of sets.filter((one) => !one.proven && !one.failed).slice(0, Math.max(0, minVerified - proven)))
+    keep(set, 'stands in for a proven one');
 }
 
 function refuseRules(rules: RetentionRules): void {
   const numbers = [rules.keepLast, rules.hourly, rules.daily, rules.weekly, rules.monthly, rules.yearly];
-  const wrong = numbers.some((count) => !Number.isInteger(count) || count < 0) || !(rules.minVerified >= 1) || !(rules.keepWithinMs >= 0);
+  const wrong =
+    numbers.some((count) => !Number.isInteger(count) || count < 0) ||
+    !(rules.minVerified >= 1) ||
+    !(rules.keepWithinMs >= 0);
   if (!wrong && (numbers.some((count) => count > 0) || rules.keepWithinMs > 0)) return;
-  throw new Failure('RETENTION_RULES', wrong ? 'The rules of retention hold a number that cannot be' : 'The rules of retention keep nothing', {
-    remedy: 'Set at least one of keep-last, hourly, daily, weekly, monthly, yearly, keep-within, and min-verified to 1 or more.',
-  });
+  throw new Failure(
+    'RETENTION_RULES',
+    wrong ? 'The rules of retention hold a number that cannot be' : 'The rules of retention keep nothing',
+    {
+      remedy:
+        'Set at least one of keep-last, hourly, daily, weekly, monthly, yearly, keep-within, and min-verified to 1 or more.',
+    },
+  );
 }
 
-function refuseListing(newestFirst: readonly RetainedSet[], {staleAfterMs, clockToleranceMs = 900_000}: PlanLimits, nowMs: number): void {
+function refuseListing(
+  newestFirst: readonly RetainedSet[],
+  {staleAfterMs, clockToleranceMs = 900_000}: PlanLimits,
+  nowMs: number,
+): void {
   const newest = newestFirst[0];
-  if (!newest) throw new Failure('RETENTION_EMPTY', 'No sealed set was found, so nothing is removed', {remedy: 'Check bucket, prefix, product and environment; an empty listing is never a reason to delete.'});
-  if (newest.atMs - nowMs > clockToleranceMs) throw new Failure('RETENTION_CLOCK', `The newest set is dated ${new Date(newest.atMs).toISOString()}, in the future`, {remedy: 'Correct the clock of this machine or find out who made that set; nothing was removed.'});
-  if (nowMs - newest.atMs > staleAfterMs) throw new Failure('RETENTION_STALE', `Backups have stopped: the newest set is of ${new Date(newest.atMs).toISOString()}; nothing is removed`, {remedy: 'Make backups run again first; until then every old set is precious.'});
+  if (!newest)
+    throw new Failure('RETENTION_EMPTY', 'No sealed set was found, so nothing is removed', {
+      remedy: 'Check bucket, prefix, product and environment; an empty listing is never a reason to delete.',
+    });
+  if (newest.atMs - nowMs > clockToleranceMs)
+    throw new Failure(
+      'RETENTION_CLOCK',
+      `The newest set is dated ${new Date(newest.atMs).toISOString()}, in the future`,
+      {remedy: 'Correct the clock of this machine or find out who made that set; nothing was removed.'},
+    );
+  if (nowMs - newest.atMs > staleAfterMs)
+    throw new Failure(
+      'RETENTION_STALE',
+      `Backups have stopped: the newest set is of ${new Date(newest.atMs).toISOString()}; nothing is removed`,
+      {remedy: 'Make backups run again first; until then every old set is precious.'},
+    );
 }
 
 function refuseTooMuch(removed: number, all: number, {maxShare = 0.5, alwaysAllowed = 3}: PlanLimits): void {
   if (removed <= alwaysAllowed || removed <= all * maxShare) return;
-  throw new Failure('RETENTION_TOO_MUCH', `The plan would remove ${removed} of ${all} sets, more than ${Math.round(maxShare * 100)} %`, {
-    remedy: 'Check the rules. If they are meant, let them loose in steps, or raise the limit for one run.',
-    details: {removed, all},
-  });
+  throw new Failure(
+    'RETENTION_TOO_MUCH',
+    `The plan would remove ${removed} of ${all} sets, more than ${Math.round(maxShare * 100)} %`,
+    {
+      remedy: 'Check the rules. If they are meant, let them loose in steps, or raise the limit for one run.',
+      details: {removed, all},
+    },
+  );
 }
 
 /** Name of the period a moment lies in: `2026-11-22T18`, `2026-11-22`, `2026-W47`, `2026-11`, `2026`. */
@@ -146,7 +192,9 @@ export function periodOf(period: (typeof periods)[number], atMs: number): string
 function isoWeek(atMs: number): string {
   const day = new Date(atMs);
   // The week's Thursday decides which year it belongs to.
-  const thursday = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate() + 4 - (day.getUTCDay() || 7)));
+  const thursday = new Date(
+    Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate() + 4 - (day.getUTCDay() || 7)),
+  );
   const first = Date.UTC(thursday.getUTCFullYear(), 0, 1);
   return `${thursday.getUTCFullYear()}-W${String(1 + Math.floor((thursday.getTime() - first) / 604_800_000)).padStart(2, '0')}`;
 }

@@ -36,9 +36,13 @@ export async function prepareRetention(request: RetentionRequest): Promise<Prepa
   const {store, series, rules, needed, nowMs, signal} = request;
   const listing = await listSets(store, series, {signal, trust: request.trust});
   if (listing.unreadable.length) {
-    throw new Failure('RETENTION_UNREADABLE', `${listing.unreadable.length} manifests cannot be read (${listing.unreadable[0]!.id}: ${listing.unreadable[0]!.reason.message}); nothing is removed`, {
-      remedy: 'Find out who changed them. Remove such a set by hand once you are sure that it is worthless.',
-    });
+    throw new Failure(
+      'RETENTION_UNREADABLE',
+      `${listing.unreadable.length} manifests cannot be read (${listing.unreadable[0]!.id}: ${listing.unreadable[0]!.reason.message}); nothing is removed`,
+      {
+        remedy: 'Find out who changed them. Remove such a set by hand once you are sure that it is worthless.',
+      },
+    );
   }
   refuseSkewedClock(nowMs, listing.sealed);
   const retained = listing.sealed.map((set) => ({
@@ -46,20 +50,37 @@ export async function prepareRetention(request: RetentionRequest): Promise<Prepa
     atMs: manifestTime(set.manifest),
     proven: set.verifications.length > 0,
     failed: set.failures.length > 0,
-    neededBy: [...set.holds.map((name) => `held: ${name.replace(/^hold-|\.json$/g, '')}`), ...(needed.has(set.id) ? [needed.get(set.id)!] : [])],
+    neededBy: [
+      ...set.holds.map((name) => `held: ${name.replace(/^hold-|\.json$/g, '')}`),
+      ...(needed.has(set.id) ? [needed.get(set.id)!] : []),
+    ],
   }));
   return {...planRetention(retained, rules, request.limits, nowMs), sets: listing.sealed, rulesDigest: digestOf(rules)};
 }
 
-const planSchema = z.looseObject({schema: z.literal('switchback-retention/1'), at: z.iso.datetime(), rules: z.string(), remove: z.array(z.looseObject({id: z.string(), etag: z.string()}))});
+const planSchema = z.looseObject({
+  schema: z.literal('switchback-retention/1'),
+  at: z.iso.datetime(),
+  rules: z.string(),
+  remove: z.array(z.looseObject({id: z.string(), etag: z.string()})),
+});
 
 /** Phase 1: writes the plan down and removes nothing. @returns the key of the plan, undefined when there is nothing to remove. */
 export async function announceRetention(request: RetentionRequest, plan: PreparedPlan): Promise<string | undefined> {
   if (!plan.remove.length) return undefined;
   const at = new Date(request.nowMs).toISOString();
   const key = `${seriesPrefix(request.series)}_plans/${at.replace(/[-:.]/g, '')}.json`;
-  const body = {schema: 'switchback-retention/1', at, rules: plan.rulesDigest, remove: plan.remove.map((id) => ({id, etag: manifestMark(plan, id)}))};
-  await request.store.put(key, Buffer.from(`${JSON.stringify(body, undefined, 2)}\n`), {ifAbsent: true, contentType: 'application/json', signal: request.signal});
+  const body = {
+    schema: 'switchback-retention/1',
+    at,
+    rules: plan.rulesDigest,
+    remove: plan.remove.map((id) => ({id, etag: manifestMark(plan, id)})),
+  };
+  await request.store.put(key, Buffer.from(`${JSON.stringify(body, undefined, 2)}\n`), {
+    ifAbsent: true,
+    contentType: 'application/json',
+    signal: request.signal,
+  });
   return key;
 }
 
@@ -84,20 +105,41 @@ export interface RemovalLimits {
  * its manifest unchanged. Manifest first: a set that is half removed is no set any more. Only objects that the manifest
  * lists and the set's own marks are touched.
  */
-export async function carryOutRetention(request: RetentionRequest, plan: PreparedPlan, limits: RemovalLimits): Promise<Removal> {
+export async function carryOutRetention(
+  request: RetentionRequest,
+  plan: PreparedPlan,
+  limits: RemovalLimits,
+): Promise<Removal> {
   const announced = await readAnnounced(request, plan, limits.graceMs);
   const due = plan.remove.filter((id) => announced.get(id) === manifestMark(plan, id)).slice(-limits.maxDelete);
-  const result = {removed: [] as SetId[], keptByLock: [] as SetId[], failed: [] as Array<{id: SetId; why: string}>, bytes: 0};
+  const result = {
+    removed: [] as SetId[],
+    keptByLock: [] as SetId[],
+    failed: [] as Array<{id: SetId; why: string}>,
+    bytes: 0,
+  };
   for (const id of due.reverse()) {
     request.signal.throwIfAborted();
     await removeOne(request.store, plan.sets.find((set) => set.id === id)!, result);
   }
   await forgetPlans(request, limits.graceMs);
-  return {...result, waiting: plan.remove.filter((id) => !result.removed.includes(id) && !result.keptByLock.includes(id))};
+  return {
+    ...result,
+    waiting: plan.remove.filter((id) => !result.removed.includes(id) && !result.keptByLock.includes(id)),
+  };
 }
 
-async function removeOne(store: Store, set: SealedSet, result: {removed: SetId[]; keptByLock: SetId[]; failed: Array<{id: SetId; why: string}>; bytes: number}): Promise<void> {
-  const own = new Set([...set.manifest.parts.map((part) => part.key), ...set.verifications, ...set.failures, 'manifest.json.asc']);
+async function removeOne(
+  store: Store,
+  set: SealedSet,
+  result: {removed: SetId[]; keptByLock: SetId[]; failed: Array<{id: SetId; why: string}>; bytes: number},
+): Promise<void> {
+  const own = new Set([
+    ...set.manifest.parts.map((part) => part.key),
+    ...set.verifications,
+    ...set.failures,
+    'manifest.json.asc',
+  ]);
   const rest = set.objects.filter(({key}) => own.has(nameOf(key)) || nameOf(key).startsWith('reread-'));
   try {
     await store.delete(`${set.prefix}${manifestName}`);
@@ -112,7 +154,11 @@ async function removeOne(store: Store, set: SealedSet, result: {removed: SetId[]
 }
 
 /** Sets announced long enough ago under the same rules, with the mark their manifest had then. */
-async function readAnnounced(request: RetentionRequest, plan: PreparedPlan, graceMs: number): Promise<Map<SetId, string>> {
+async function readAnnounced(
+  request: RetentionRequest,
+  plan: PreparedPlan,
+  graceMs: number,
+): Promise<Map<SetId, string>> {
   const announced = new Map<SetId, string>();
   for await (const {key} of request.store.list(`${seriesPrefix(request.series)}_plans/`, {signal: request.signal})) {
     const parsed = planSchema.safeParse(parseJson(await readAll(request.store, key)));
@@ -126,7 +172,8 @@ async function readAnnounced(request: RetentionRequest, plan: PreparedPlan, grac
 /** Plans are of no use once a newer one has had its grace. */
 async function forgetPlans({store, series, nowMs, signal}: RetentionRequest, graceMs: number): Promise<void> {
   const old: string[] = [];
-  for await (const {key, modifiedMs} of store.list(`${seriesPrefix(series)}_plans/`, {signal})) if (nowMs - modifiedMs > 30 * 86_400_000 + graceMs) old.push(key);
+  for await (const {key, modifiedMs} of store.list(`${seriesPrefix(series)}_plans/`, {signal}))
+    if (nowMs - modifiedMs > 30 * 86_400_000 + graceMs) old.push(key);
   for (const key of old) await store.delete(key).catch(() => {});
 }
 
@@ -137,7 +184,11 @@ async function forgetPlans({store, series, nowMs, signal}: RetentionRequest, gra
 function refuseSkewedClock(nowMs: number, sets: readonly SealedSet[]): void {
   const newestStamp = Math.max(...sets.flatMap((set) => set.objects.map(({modifiedMs}) => modifiedMs)));
   if (Number.isFinite(newestStamp) && newestStamp - nowMs > 900_000) {
-    throw new Failure('RETENTION_CLOCK', `This machine's clock is ${Math.round((newestStamp - nowMs) / 60_000)} minutes behind the store's; nothing is removed`, {remedy: 'Correct the clock, then run again.'});
+    throw new Failure(
+      'RETENTION_CLOCK',
+      `This machine's clock is ${Math.round((newestStamp - nowMs) / 60_000)} minutes behind the store's; nothing is removed`,
+      {remedy: 'Correct the clock, then run again.'},
+    );
   }
 }
 
@@ -159,5 +210,8 @@ function parseJson(bytes: Buffer): unknown {
 }
 
 function digestOf(rules: RetentionRules): string {
-  return createHash('sha256').update(JSON.stringify(Object.entries(rules).sort())).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify(Object.entries(rules).sort()))
+    .digest('hex')
+    .slice(0, 16);
 }

@@ -67,7 +67,7 @@ export async function listSets(store: Store, series: Series, options: ListOption
       unreadable.push({id, reason: error, objects});
     }
   });
-  sealed.sort((a, b) => manifestTime(b.manifest) - manifestTime(a.manifest) || (a.id < b.id ? 1 : -1));
+  sealed.sort((a, b) => (a.id < b.id ? 1 : -1));
   return {sealed, unsealed, unreadable, objectCount: groups.count};
 }
 
@@ -83,8 +83,8 @@ export interface SetWanted {
 }
 
 /**
- * The newest sealed set that fits, by the time inside its manifest: never by the name alone and never by the date of
- * the stored object, which a copy resets. Undefined when there is none.
+ * The newest sealed set that fits: by the time inside its manifest, which its id repeats, and never by the date of the
+ * stored object, which a copy resets. Manifests are read from the newest on until one fits. Undefined when none does.
  */
 export async function findNewestSet(
   store: Store,
@@ -92,18 +92,39 @@ export async function findNewestSet(
   wanted: SetWanted = {},
   options: ListOptions = {},
 ): Promise<SealedSet | undefined> {
-  const {sealed} = await listSets(store, series, options);
-  return sealed.find(
-    ({id, manifest}) =>
-      (wanted.id === undefined || id === wanted.id) &&
+  for await (const set of newestSets(store, series, options)) {
+    const {manifest} = set;
+    const fits =
+      (wanted.id === undefined || set.id === wanted.id) &&
       (wanted.release === undefined || manifest.release === wanted.release) &&
       (wanted.before === undefined || manifestTime(manifest) <= wanted.before) &&
-      (wanted.role === undefined || manifest.parts.some((part) => part.role === wanted.role)),
-  );
+      (wanted.role === undefined || manifest.parts.some((part) => part.role === wanted.role));
+    if (fits) return set;
+  }
+  return undefined;
+}
+
+/** Sealed sets from the newest on; each manifest is read when it is asked for. Unreadable ones are passed over. */
+export async function* newestSets(store: Store, series: Series, options: ListOptions = {}): AsyncGenerator<SealedSet> {
+  const {sets} = await groupBySet(store, series, options);
+  for (const id of [...sets.keys()].sort().reverse()) {
+    const objects = sets.get(id)!;
+    if (!objects.some(({key}) => key.endsWith(`/${manifestName}`))) continue;
+    try {
+      yield describeSet(series, id, await readManifest(store, series, id, options), objects);
+    } catch (error) {
+      if (!(error instanceof Failure) || (error.code !== 'MANIFEST' && error.code !== 'SIGNATURE')) throw error;
+    }
+  }
 }
 
 /** Reads the manifest of one set. @throws Failure MANIFEST, SIGNATURE, STORE_NOT_FOUND */
-export async function readManifest(store: Store, series: Series, id: SetId, options: ListOptions = {}): Promise<Manifest> {
+export async function readManifest(
+  store: Store,
+  series: Series,
+  id: SetId,
+  options: ListOptions = {},
+): Promise<Manifest> {
   return (await readTrustedManifest(store, series, id, options.trust ?? {signers: []}, options.signal)).manifest;
 }
 

@@ -30,9 +30,15 @@ export async function readTrustedManifest(
   signal?: AbortSignal,
 ): Promise<TrustedManifest> {
   const prefix = setPrefix(series, id);
-  const bytes = await readAll(store, `${prefix}${manifestName}`, {limit: 16 * 1024 * 1024, ...(signal ? {signal} : {})}).catch((error: unknown) => {
+  const bytes = await readAll(store, `${prefix}${manifestName}`, {
+    limit: 16 * 1024 * 1024,
+    ...(signal ? {signal} : {}),
+  }).catch((error: unknown) => {
     if (!(error instanceof RangeError)) throw error;
-    throw new Failure('MANIFEST', `The manifest of ${id} is far too large`, {remedy: 'Do not use this set; take another one.', cause: error});
+    throw new Failure('MANIFEST', `The manifest of ${id} is far too large`, {
+      remedy: 'Do not use this set; take another one.',
+      cause: error,
+    });
   });
   const signedBy = trust.signers.length
     ? await verifyDetached(bytes, await readSignature(store, prefix, id), trust.signers)

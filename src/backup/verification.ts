@@ -27,7 +27,11 @@ export type Verification = z.infer<typeof schema>;
  * Writes the result beside the set, never over another one. Only a good result at depth `decrypt` or `drill`, which
  * compared the plaintext, is named `verified-`: retention counts those.
  */
-export async function recordVerification(store: Store, set: {readonly prefix: string}, result: Verification): Promise<string> {
+export async function recordVerification(
+  store: Store,
+  set: {readonly prefix: string},
+  result: Verification,
+): Promise<string> {
   const stamp = result.at.replace(/[-:]/g, '').replace(/\.\d+/, '');
   const kind = !result.ok ? 'failed' : result.depth === 'digests' ? 'reread' : 'verified';
   const key = `${set.prefix}${kind}-${stamp}.json`;
