@@ -1,3 +1,4 @@
+import {ReadableStream} from 'node:stream/web';
 import {createGzip} from 'node:zlib';
 import {Failure} from '../../kernel/errors.js';
 import type {DeployRequest} from '../platform.js';
@@ -13,12 +14,18 @@ import {sourceArchive} from './source-archive.js';
 const maxBytes = 300_000_000;
 const uploadTimeoutMs = 600_000;
 
+/** A gzipped tar, in pieces: joining them would take the memory twice. */
+export interface Packed {
+  readonly chunks: readonly Buffer[];
+  readonly bytes: number;
+}
+
 /**
  * The folder as a gzipped tar, in memory as Railway's own client holds it: the request then has a length, and what is
  * sent again after a lost answer is the same, even if a file has changed since.
  * @throws Failure RAILWAY_FOLDER when it cannot be read, RAILWAY_UPLOAD_SIZE when it is too large.
  */
-export async function packed(folder: string, tell: (line: string) => void): Promise<Blob> {
+export async function packed(folder: string, tell: (line: string) => void): Promise<Packed> {
   const archive = sourceArchive(folder, tell);
   const zipped = createGzip();
   archive.on('error', (error) => zipped.destroy(error));
@@ -33,7 +40,7 @@ export async function packed(folder: string, tell: (line: string) => void): Prom
   } finally {
     archive.destroy();
   }
-  return new Blob(chunks);
+  return {chunks, bytes};
 }
 
 /** Uploads once. @returns the new deployment's id; undefined when the answer holds none. */
@@ -41,13 +48,15 @@ export async function upload(
   session: Session,
   target: ServiceScope,
   request: DeployRequest,
-  body: Blob,
+  {chunks, bytes}: Packed,
 ): Promise<string | undefined> {
   const query = new URLSearchParams({serviceId: target.serviceId, message: markedMessage(request.message, request)});
   const url = `${session.api.options.url}/project/${target.projectId}/environment/${target.environmentId}/up?${query}`;
-  const headers = {...session.token, 'content-type': 'application/gzip'};
+  const headers = {...session.token, 'content-type': 'application/gzip', 'content-length': String(bytes)};
+  // `duplex` is not in the types of fetch yet, and required for a body in pieces.
+  const init = {method: 'POST', headers, body: ReadableStream.from(chunks), duplex: 'half'} as RequestInit;
   const bounds = {...session.bounds('the upload'), write: true, limitMs: uploadTimeoutMs};
-  return idOf(await session.api.fetch('the upload', url, {method: 'POST', headers, body}, bounds));
+  return idOf(await session.api.fetch('the upload', url, init, bounds));
 }
 
 function tooLarge(message: string): Failure {
