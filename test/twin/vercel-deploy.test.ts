@@ -9,8 +9,8 @@ beforeEach(async () => {
   world = await vercelWorld();
 });
 afterEach(async () => {
-  expect(world.standIn.violations).toEqual([]);
   await world[Symbol.asyncDispose]();
+  expect(world.standIn.violations).toEqual([]);
 });
 
 const request = (more: {release?: string; path?: string} = {}) => ({

@@ -7,8 +7,8 @@ beforeEach(async () => {
   world = await vercelWorld();
 });
 afterEach(async () => {
-  expect(world.standIn.violations).toEqual([]);
   await world[Symbol.asyncDispose]();
+  expect(world.standIn.violations).toEqual([]);
 });
 
 /** Staged and READY, as a deploy leaves it. */

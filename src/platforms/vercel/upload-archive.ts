@@ -4,7 +4,7 @@ import {type FileHandle, lstat, open, readFile, readlink, rm} from 'node:fs/prom
 import {join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {createGzip} from 'node:zlib';
-import {type HeaderArgument, type Pack, pack as startPack} from 'tar-stream';
+import {type Pack, pack as startPack} from 'tar-stream';
 import {formatBytes} from '../../kernel/bytes.js';
 import {cancelled, Failure, messageOf} from '../../kernel/errors.js';
 import {backoff, retry} from '../../kernel/retry.js';
@@ -55,6 +55,9 @@ const packFailure = (error: unknown): Failure =>
     remedy:
       'Check that nothing changes the folder during the deployment, and that the temporary folder has room for it.',
   });
+
+/** One entry's description; what is left out gets the usual default. */
+type HeaderArgument = Parameters<Pack['entry']>[0];
 
 async function packParts(
   root: string,
