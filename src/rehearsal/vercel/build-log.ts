@@ -32,24 +32,29 @@ function visible(event: BuildEvent, query: URLSearchParams): boolean {
 }
 
 function stream(call: Call, deployment: Deployment, first: readonly BuildEvent[], follow: boolean): void {
-  const {response, request} = call.exchange;
+  const {response} = call.exchange;
   response.writeHead(200, {'content-type': 'application/stream+json'});
-  let left = call.world.script.cutStreamsAfter.shift() ?? Number.POSITIVE_INFINITY;
-  const write = (event: BuildEvent) => {
-    if (left-- > 0) response.write(`${JSON.stringify(event)}\n`);
-    // Written lines leave first; then the connection breaks as a lost one does.
-    else setImmediate(() => request.socket.destroy());
-  };
   response.flushHeaders();
+  const write = writer(call);
   for (const event of first) write(event);
-  if (!follow || over(deployment)) return void response.end();
+  if (!follow || over(deployment)) return void write(undefined);
   const stop = call.world.onLog((one, event) => {
-    if (one !== deployment) return;
-    if (event) return write(event);
-    stop();
-    response.end();
+    if (one === deployment) write(event);
   });
   response.on('close', stop);
+}
+
+/** Writes events as lines, and undefined as the end; cuts the connection after as many lines as the script says. */
+function writer(call: Call): (event: BuildEvent | undefined) => void {
+  const {response, request} = call.exchange;
+  let left = call.world.script.cutStreamsAfter.shift() ?? Number.POSITIVE_INFINITY;
+  return (event) => {
+    if (left <= 0) return;
+    if (event === undefined) return void response.end();
+    left -= 1;
+    // What was written leaves first; then the connection breaks, as a lost one does.
+    response.write(`${JSON.stringify(event)}\n`, () => left <= 0 && request.socket.destroy());
+  };
 }
 
 function over(deployment: Deployment): boolean {
