@@ -48,10 +48,12 @@ export function openGround(): Ground {
   };
   mkdirSync(join(root, 'repo'));
   git('init', '-q', '-b', 'main');
+  let sha = '';
   const commit = () => {
     git('add', '-A');
     git(...identity, 'commit', '-q', '--allow-empty', '-m', 'test');
-    return git('rev-parse', 'HEAD');
+    sha = git('rev-parse', 'HEAD');
+    return sha;
   };
   const action: Ground['action'] = (path, programs, inputs = {}) => {
     const declared = Object.entries(inputs)
@@ -72,7 +74,6 @@ export function openGround(): Ground {
       `${path}/action.yml`,
       `name: test\ndescription: test\n${more && `${more.trim()}\n`}runs:\n  using: composite\n  steps:\n${indented(steps, 4)}\n`,
     );
-  let sha = '';
   const request = (more: Partial<WorkflowRequest> = {}): WorkflowRequest => ({
     file: join(root, 'repo/.github/workflows/test.yml'),
     suiteRoot: join(root, 'repo'),
@@ -93,7 +94,7 @@ export function openGround(): Ground {
   });
   const start = (workflow: string, more: Partial<WorkflowRequest> = {}) => {
     write('.github/workflows/test.yml', workflow);
-    sha = commit();
+    commit();
     return startWorkflow(request(more));
   };
   return {
