@@ -1,7 +1,6 @@
 import {randomUUID} from 'node:crypto';
-import {once} from 'node:events';
-import {createReadStream, createWriteStream} from 'node:fs';
-import {rm} from 'node:fs/promises';
+import {createReadStream} from 'node:fs';
+import {open, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {Readable} from 'node:stream';
 
@@ -57,19 +56,17 @@ export function fileBlobs(dir: string): BlobStore {
 }
 
 async function writeFile(path: string, source: AsyncIterable<Buffer>): Promise<number> {
-  const file = createWriteStream(path, {mode: 0o600, highWaterMark: 1 << 20});
-  let size = 0;
+  const file = await open(path, 'wx', 0o600);
   try {
+    let size = 0;
     for await (const chunk of source) {
+      await file.writeFile(chunk);
       size += chunk.length;
-      if (!file.write(chunk)) await once(file, 'drain');
     }
-    file.end();
-    await once(file, 'finish');
+    return size;
   } finally {
-    file.destroy();
+    await file.close();
   }
-  return size;
 }
 
 function counted(size: number, read: (start: number, end: number) => Readable, free: () => Promise<void>): Blob {
