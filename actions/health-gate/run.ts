@@ -1,12 +1,16 @@
-import {mkdir, writeFile} from 'node:fs/promises';
-import {dirname, join, resolve} from 'node:path';
+import {join, resolve} from 'node:path';
 import {type LoadedConfig, loadConfig} from '../../src/config/load-config.js';
 import {type Config, configSchema} from '../../src/config/schema.js';
-import {type GateResult, type GateRun, type GateSide, gateProblems, runGate} from '../../src/gate/run-gate.js';
+import type {Verdict} from '../../src/gate/gate.js';
+import {type GateRun, type GateSide, gateProblems, runGate} from '../../src/gate/run-gate.js';
+import {systemClock} from '../../src/kernel/clock.js';
 import {Failure, refusal} from '../../src/kernel/errors.js';
+import {openPlatforms} from '../../src/release/connection.js';
+import {mergeEvidence, writeEvidence} from '../../src/release/gate-evidence.js';
 import {bearerInput, failedCheckAnnotations, gateChecks, gateSettings, locate} from '../../src/release/gate-plan.js';
+import {railwayTraffic} from '../../src/release/gate-traffic.js';
 import {openLedger} from '../../src/release/ledger-access.js';
-import {gateSummary} from '../../src/report/gate-summary.js';
+import {gateSummary, mergeSummary} from '../../src/report/gate-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
 import type {Inputs} from '../../src/runner/spec.js';
@@ -16,17 +20,19 @@ type GateInputs = Inputs<typeof spec>;
 
 export async function run(inputs: GateInputs, runner: Run): Promise<Report<typeof spec>> {
   const file = await loadConfig(inputs.config, {root: rootOf(runner), optional: true});
+  if (inputs.merge?.length) return merge(inputs, inputs.merge, file?.config, runner);
   const plan = planOf(inputs, file, runner);
   const problems = gateProblems(plan);
   if (problems.length) throw refusal('GATE_PLAN', "The gate's plan was", locate(problems, file, file?.config));
-  const result = await runGate(plan);
+  const traffic = await trafficOf(inputs, file?.config, plan, runner);
+  const result = await runGate({...plan, ...(traffic ? {traffic} : {})});
   runner.log(oneLine(result.sentence, 1_500));
-  const evidenceFile = await writeEvidence(inputs, runner, result);
-  for (const annotation of result.verdict === 'fail'
-    ? failedCheckAnnotations(result.record.blamed, result.sentence, file)
-    : [])
-    runner.annotate(annotation);
-  await noteVerdict(inputs, file?.config, runner, result);
+  const evidenceFile = await writeEvidence(evidencePath(inputs, runner), result.record);
+  const annotations =
+    result.verdict === 'fail' ? failedCheckAnnotations(result.record.blamed, result.sentence, file) : [];
+  for (const annotation of annotations) runner.annotate(annotation);
+  // A place among several only collects; the verdict is the merge's to note.
+  if (!inputs.place) await noteVerdict(inputs, file?.config, runner, result.verdict);
   return {
     outputs: {
       verdict: result.verdict,
@@ -37,8 +43,54 @@ export async function run(inputs: GateInputs, runner: Run): Promise<Report<typeo
       'duration-ms': Math.round(result.durationMs),
     },
     summary: gateSummary(result.record, inputs.stage),
-    ...(inputs['fail-on'].includes(result.verdict as 'fail') ? {failure: failureOf(result)} : {}),
+    ...failing(inputs, result.verdict, result.sentence),
   };
+}
+
+/** Joins what several places found; sends no probe. */
+async function merge(
+  inputs: GateInputs,
+  paths: readonly string[],
+  config: Config | undefined,
+  runner: Run,
+): Promise<Report<typeof spec>> {
+  const merged = await mergeEvidence(paths, rootOf(runner));
+  runner.log(oneLine(merged.sentence, 1_500));
+  const evidenceFile = await writeEvidence(evidencePath(inputs, runner), merged);
+  await noteVerdict(inputs, config, runner, merged.verdict);
+  return {
+    outputs: {
+      verdict: merged.verdict,
+      sentence: oneLine(merged.sentence, 1_500),
+      'evidence-file': evidenceFile,
+      rounds: merged.rounds,
+      evidence: merged.overall.evidence,
+    },
+    summary: mergeSummary(merged, inputs.stage),
+    ...failing(inputs, merged.verdict, merged.sentence),
+  };
+}
+
+function failing(inputs: GateInputs, verdict: Verdict, sentence: string): {failure?: Failure} {
+  return (inputs['fail-on'] as readonly string[]).includes(verdict) ? {failure: failureOf(verdict, sentence)} : {};
+}
+
+/** Users' own requests, where a token lets the gate read the platform's counts. */
+async function trafficOf(
+  inputs: GateInputs,
+  config: Config | undefined,
+  plan: GateRun,
+  runner: Run,
+): Promise<GateRun['traffic']> {
+  if (!config?.backend || !inputs['railway-token'] || inputs.url || plan.policy['traffic-metrics'] === 'off')
+    return undefined;
+  const {backend} = await openPlatforms(config, inputs, ['backend']);
+  return (
+    backend &&
+    railwayTraffic(backend, plan.candidate.readyAtMs ?? systemClock.now(), systemClock, (line) =>
+      runner.debug(oneLine(line)),
+    )
+  );
 }
 
 /** The resolved plan: file and inputs joined; an input always wins. */
@@ -49,7 +101,7 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
     backend: inputs['backend-url'] ?? config?.backend?.url,
   };
   const bypass = inputs['vercel-protection-bypass'];
-  const commit = inputs.commit ?? runner.env['GITHUB_SHA'];
+  const commit = inputs.commit ?? runner.env.GITHUB_SHA;
   const candidate: GateSide = {
     urls: known(urls),
     ...(bypass ? {protectionBypass: bypass} : {}),
@@ -93,14 +145,12 @@ function maskedVariable(name: string, runner: Run): string | undefined {
   return value;
 }
 
-async function writeEvidence(inputs: GateInputs, runner: Run, result: GateResult): Promise<string> {
-  const folder = runner.env['RUNNER_TEMP'] ?? rootOf(runner);
-  const path = inputs['evidence-file']
-    ? resolve(rootOf(runner), inputs['evidence-file'])
-    : join(folder, `switchback-evidence-${inputs.stage}.json`);
-  await mkdir(dirname(path), {recursive: true});
-  await writeFile(path, `${JSON.stringify(result.record)}\n`);
-  return path;
+function evidencePath(inputs: GateInputs, runner: Run): string {
+  if (inputs['evidence-file']) return resolve(rootOf(runner), inputs['evidence-file']);
+  return join(
+    runner.env.RUNNER_TEMP ?? rootOf(runner),
+    `switchback-evidence-${inputs.merge?.length ? 'merged' : inputs.stage}.json`,
+  );
 }
 
 /** The ledger learns the verdict, so that "last known good" means gated after promotion. */
@@ -108,7 +158,7 @@ async function noteVerdict(
   inputs: GateInputs,
   config: Config | undefined,
   runner: Run,
-  {verdict}: GateResult,
+  verdict: Verdict,
 ): Promise<void> {
   if (!inputs['ledger-id']) return;
   const ledger = await openLedger(config ?? configSchema.parse({version: 1, product: 'product'}), inputs, runner);
@@ -116,17 +166,18 @@ async function noteVerdict(
   if (inputs.stage === 'live' && verdict === 'pass') await ledger.append(inputs['ledger-id'], 'good');
 }
 
-function failureOf({verdict, sentence}: GateResult): Failure {
-  const remedy = {
-    fail: 'Read the first failures in the job summary; the release goes back, or is not promoted.',
-    inconclusive:
-      'Look at the evidence in the job summary: give the gate more time (`max-duration`), or decide by hand; `on-timeout` says what an undecided gate reports.',
-    error: 'Make the product reachable from the runner (login wall, network, name resolution) and run the gate again.',
-    pass: 'Nothing.',
-  }[verdict];
-  return new Failure(`GATE_${verdict.toUpperCase()}`, sentence, {remedy});
+const remedies: Readonly<Record<Verdict, string>> = {
+  fail: 'Read the first failures in the job summary; the release goes back, or is not promoted.',
+  inconclusive:
+    'Look at the evidence in the job summary: give the gate more time (`max-duration`), or decide by hand; `on-timeout` says what an undecided gate reports.',
+  error: 'Make the product reachable from the runner (login wall, network, name resolution) and run the gate again.',
+  pass: 'Nothing.',
+};
+
+function failureOf(verdict: Verdict, sentence: string): Failure {
+  return new Failure(`GATE_${verdict.toUpperCase()}`, sentence, {remedy: remedies[verdict]});
 }
 
 function rootOf(runner: Run): string {
-  return runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
+  return runner.env.GITHUB_WORKSPACE ?? process.cwd();
 }

@@ -44,8 +44,18 @@ async function bench() {
     });
   const started = performance.now();
   const result = await runGate({
-    policy: {interval: 1_000, 'min-duration': seconds * 1_000, 'max-duration': (seconds + 60) * 1_000, 'warm-up': 10_000, 'unhealthy-error-rate': 0.1},
-    checks: Array.from({length: endpoints}, (_, i) => ({name: `endpoint ${i}`, path: `/e/${i}`, expect: {json: [{path: '$.status', equals: 'ok'}]}})),
+    policy: {
+      interval: 1_000,
+      'min-duration': seconds * 1_000,
+      'max-duration': (seconds + 60) * 1_000,
+      'warm-up': 10_000,
+      'unhealthy-error-rate': 0.1,
+    },
+    checks: Array.from({length: endpoints}, (_, i) => ({
+      name: `endpoint ${i}`,
+      path: `/e/${i}`,
+      expect: {json: [{path: '$.status', equals: 'ok'}]},
+    })),
     candidate: {urls: {backend: `http://127.0.0.1:${port}`}},
     signal: new AbortController().signal,
     progress: (line) => console.log(line),
@@ -63,9 +73,15 @@ async function bench() {
     ['probes', `${errors.length} in ${tookS.toFixed(1)} s, ${(errors.length / tookS).toFixed(0)} a second`, '', true],
     ['late rounds', `${late} of ${rounds}`, '≤ 1%', late <= 0.01 * rounds],
     ['peak memory', `${peakMb.toFixed(0)} MB`, '< 300 MB', peakMb < 300],
-    ['timing error median / p95 / p99', `${at(0.5)} / ${at(0.95)} / ${at(0.99)} ms`, 'median < 5 ms', Number(at(0.5)) < 5],
+    [
+      'timing error median / p95 / p99',
+      `${at(0.5)} / ${at(0.95)} / ${at(0.99)} ms`,
+      'median < 5 ms',
+      Number(at(0.5)) < 5,
+    ],
     ['CPU', `${((cpu.user + cpu.system) / 1e6).toFixed(1)} s`, '', true],
   ];
-  for (const [name, measured, demanded, holds] of rows) console.log(`${holds ? 'ok  ' : 'MISS'} ${name.padEnd(34)} ${String(measured).padEnd(36)} ${demanded}`);
+  for (const [name, measured, demanded, holds] of rows)
+    console.log(`${holds ? 'ok  ' : 'MISS'} ${name.padEnd(34)} ${String(measured).padEnd(36)} ${demanded}`);
   process.exit(rows.every((row) => row[3]) ? 0 : 1);
 }

@@ -2,7 +2,13 @@
 import {performance} from 'node:perf_hooks';
 import {RateEvidence, rateLadder} from '../../lib/src/gate/evidence.js';
 import {resolvePolicy} from '../../lib/src/gate/policy.js';
-import {consecutiveRule, evidenceRule, failureLimitRule, runningRateRule, windowRule} from '../../lib/src/gate/rules.js';
+import {
+  consecutiveRule,
+  evidenceRule,
+  failureLimitRule,
+  runningRateRule,
+  windowRule,
+} from '../../lib/src/gate/rules.js';
 import {
   alarms,
   burstAlarms,
@@ -33,7 +39,12 @@ function row(name, measured, demanded, holds) {
 }
 
 const atMost = (name, figures, full, total) =>
-  row(name, `${figures.fails} of ${figures.runs}`, `≤ ${full} of ${total}`, figures.fails <= Math.max(full * (figures.runs / total), 0));
+  row(
+    name,
+    `${figures.fails} of ${figures.runs}`,
+    `≤ ${full} of ${total}`,
+    figures.fails <= Math.max(full * (figures.runs / total), 0),
+  );
 const around = (name, value, middle, give) => row(name, value, `${middle} ± ${give}`, Math.abs(value - middle) <= give);
 const exactly = (name, value, wanted) => row(name, value, wanted, value === wanted);
 
@@ -51,7 +62,12 @@ for (const [rate, confidence, most] of [
   [0.01, 0.95, 500],
   [0.01, 0.999, 10],
 ])
-  atMost(`failing ${rate * 100} %, confidence ${confidence * 100} %`, alarms(rate, runs(10_000), 10_000, seed, confidence), most, 10_000);
+  atMost(
+    `failing ${rate * 100} %, confidence ${confidence * 100} %`,
+    alarms(rate, runs(10_000), 10_000, seed, confidence),
+    most,
+    10_000,
+  );
 
 console.log('\n3 Detection by 600 probes');
 for (const [rate, least, median, give, p95, give95] of [
@@ -63,7 +79,12 @@ for (const [rate, least, median, give, p95, give95] of [
 ]) {
   const figures = alarms(rate, runs(10_000), 600, seed);
   const longer = alarms(rate, runs(10_000), 2_000, seed);
-  row(`${rate * 100} %: found by 600 probes`, share(figures), `≥ ${least * 100}%`, figures.fails / figures.runs >= least);
+  row(
+    `${rate * 100} %: found by 600 probes`,
+    share(figures),
+    `≥ ${least * 100}%`,
+    figures.fails / figures.runs >= least,
+  );
   around(`${rate * 100} %: median`, longer.medianFail, median, give);
   around(`${rate * 100} %: 95th percentile`, longer.p95Fail, p95, give95);
 }
@@ -136,11 +157,21 @@ for (const [name, x] of [
   const {seconds} = timed(() => {
     for (let i = 0; i < 1_000_000; i++) rate.add(x);
   });
-  row(`1,000,000 ${name}`, `${seconds.toFixed(2)} s, ln E ${rate.log.toPrecision(4)}`, '< 1 s, finite', seconds < 1 && Number.isFinite(rate.log));
+  row(
+    `1,000,000 ${name}`,
+    `${seconds.toFixed(2)} s, ln E ${rate.log.toPrecision(4)}`,
+    '< 1 s, finite',
+    seconds < 1 && Number.isFinite(rate.log),
+  );
 }
 {
   const {value, seconds} = timed(() => gateFigures([0.01], runs(10_000), 600, seed));
-  row('10,000 gates of up to 600 rounds at 1 %', `${seconds.toFixed(1)} s, FAIL ${share(value)}`, '< 60 s', seconds < 60);
+  row(
+    '10,000 gates of up to 600 rounds at 1 %',
+    `${seconds.toFixed(1)} s, FAIL ${share(value)}`,
+    '< 60 s',
+    seconds < 60,
+  );
 }
 
 console.log('\n13 Against the peers, on the same streams (600 probes: FAIL share · median of up to 5,000)');
@@ -166,14 +197,26 @@ for (const [name, make] of Object.entries(rules)) {
     const far = rate === 0.1 ? ruleFigures(make, rate, runs(1_000), 5_000, seed) : figures;
     if (rate === 0.1) median[name] = far.medianFail;
     if (rate === 0.01) falseAlarms[name] = ruleFigures(make, rate, runs(2_000), 10_000, seed).fails;
-    return `${((100 * figures.fails) / figures.runs).toFixed(1)}%·${Number.isFinite(far.medianFail) ? far.medianFail : '–'}`.padStart(14);
+    return `${((100 * figures.fails) / figures.runs).toFixed(1)}%·${Number.isFinite(far.medianFail) ? far.medianFail : '–'}`.padStart(
+      14,
+    );
   });
   console.log(`     ${name.padEnd(34)}${cells.join('')}`);
 }
 const gate = 'this gate';
-row('10 %: median against 3 in a row', `${median[gate]} against ${median['3 in a row (Gatus, Upptime)']}`, '≤ 1/10', median[gate] <= median['3 in a row (Gatus, Upptime)'] / 10);
+row(
+  '10 %: median against 3 in a row',
+  `${median[gate]} against ${median['3 in a row (Gatus, Upptime)']}`,
+  '≤ 1/10',
+  median[gate] <= median['3 in a row (Gatus, Upptime)'] / 10,
+);
 for (const peer of ['running rate > 1 % after 60 (k6)', 'failureLimit 3, no count (Argo)'])
-  row(`1 %: false alarms over 10,000 probes against ${peer.split(' (')[0]}`, `${falseAlarms[gate]} against ${falseAlarms[peer]}`, '≤ 1/100', falseAlarms[gate] <= falseAlarms[peer] / 100);
+  row(
+    `1 %: false alarms over 10,000 probes against ${peer.split(' (')[0]}`,
+    `${falseAlarms[gate]} against ${falseAlarms[peer]}`,
+    '≤ 1/100',
+    falseAlarms[gate] <= falseAlarms[peer] / 100,
+  );
 
 console.log(missed ? `\n${missed} figures missed` : '\nAll figures reached');
 process.exit(missed ? 1 : 0);

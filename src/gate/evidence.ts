@@ -162,8 +162,7 @@ export function closedFormLog(probes: number, failures: number, maxErrorRate: nu
  */
 export function passLog(probes: number, failures: number, maxErrorRate: number, unhealthyRate: number): number {
   const likelihood = (q: number) =>
-    (failures > 0 ? failures * ln(q / unhealthyRate) : 0) +
-    (probes - failures) * ln((1 - q) / (1 - unhealthyRate));
+    (failures > 0 ? failures * ln(q / unhealthyRate) : 0) + (probes - failures) * ln((1 - q) / (1 - unhealthyRate));
   const clean = failures === 0 ? ln(0.5) - probes * log1p(-unhealthyRate) : Number.NEGATIVE_INFINITY;
   const middle = Math.sqrt(maxErrorRate * unhealthyRate);
   return logSum([clean, ln(0.25) + likelihood(maxErrorRate), ln(0.25) + likelihood(middle)], 0);

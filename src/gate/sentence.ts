@@ -95,7 +95,7 @@ function passSentence(record: Facts): string {
     return `PASS after ${count(probes, 'probe')}${spread} (${seconds(record)}): ${count(failures, 'failure')}, by the rule \`${record.config.rule}\`, which promises nothing about missed faults.`;
   if (streams.length === 0)
     return `PASS (${seconds(record)}): every contract was kept; there is no check of kind http, tcp or the like whose failure rate could be judged.`;
-  return `PASS after ${count(probes, 'probe')}${spread} (${seconds(record)}): ${count(failures, 'failure')}. A service failing ${percent(record.config.unhealthy_error_rate)} would look this good in fewer than 1 of ${odds(record.config.beta)} deployments. Plausible failure rate at most ${percent(high)}.`;
+  return `PASS after ${count(probes, 'probe')}${spread} (${seconds(record)}): ${count(failures, 'failure')}. A service failing ${percent(record.config.unhealthy_error_rate)} would look this good in fewer than 1 of ${odds(record.config.beta)} deployments. Plausible failure rate at most ${plausible(high)}.`;
 }
 
 function openSentence(record: Facts): string {
@@ -178,7 +178,12 @@ function list(ids: readonly string[]): string {
 }
 
 function range({rate}: RecordCheck): string {
-  return `${percent(rate.low)} to ${percent(rate.high)}`;
+  return `${plausible(rate.low)} to ${plausible(rate.high)}`;
+}
+
+/** A share that was measured: two digits after the point are enough. */
+function plausible(share: number): string {
+  return `${Number((share * 100).toFixed(share < 0.1 ? 2 : 1))}%`;
 }
 
 function count(number: number, noun: string): string {

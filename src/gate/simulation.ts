@@ -25,34 +25,44 @@ export function seeded(seed: number): Random {
 /** One outcome after the other: 1 failed, 0 fine. */
 export type Stream = () => number;
 
-export const steady = (rate: number) => (random: Random): Stream => () => (random() < rate ? 1 : 0);
+export const steady =
+  (rate: number) =>
+  (random: Random): Stream =>
+  () =>
+    random() < rate ? 1 : 0;
 
 /** Fails `overall` of the time, and again with chance `again` right after a failure. */
-export const bursts = (overall: number, again: number) => (random: Random): Stream => {
-  const afterOk = (overall * (1 - again)) / (1 - overall);
-  let failed = random() < overall;
-  return () => {
-    failed = random() < (failed ? again : afterOk);
-    return failed ? 1 : 0;
+export const bursts =
+  (overall: number, again: number) =>
+  (random: Random): Stream => {
+    const afterOk = (overall * (1 - again)) / (1 - overall);
+    let failed = random() < overall;
+    return () => {
+      failed = random() < (failed ? again : afterOk);
+      return failed ? 1 : 0;
+    };
   };
-};
 
 /** Starts well and fails from probe `onset` on. */
-export const lateOnset = (before: number, onset: number, after: number) => (random: Random): Stream => {
-  let n = 0;
-  return () => (random() < (n++ < onset ? before : after) ? 1 : 0);
-};
+export const lateOnset =
+  (before: number, onset: number, after: number) =>
+  (random: Random): Stream => {
+    let n = 0;
+    return () => (random() < (n++ < onset ? before : after) ? 1 : 0);
+  };
 
 /** Shares of errors of one-minute windows of `requests`, hit now and then by an incident. */
-export const incidentWindows = (mean: number, hit: number, incident: number, requests: number) => (random: Random): Stream => {
-  const base = (mean - hit * incident) / (1 - hit);
-  return () => {
-    const rate = random() < hit ? incident : base;
-    let errors = 0;
-    for (let i = 0; i < requests; i++) if (random() < rate) errors++;
-    return errors / requests;
+export const incidentWindows =
+  (mean: number, hit: number, incident: number, requests: number) =>
+  (random: Random): Stream => {
+    const base = (mean - hit * incident) / (1 - hit);
+    return () => {
+      const rate = random() < hit ? incident : base;
+      let errors = 0;
+      for (let i = 0; i < requests; i++) if (random() < rate) errors++;
+      return errors / requests;
+    };
   };
-};
 
 /** Standard normal by the polar method. */
 export function normal(random: Random): number {
@@ -97,7 +107,14 @@ export function measure(runs: number, one: (run: number) => Outcome): Figures {
     if (verdict === 'fail') fail.push(probes);
     if (verdict === 'pass') pass.push(probes);
   }
-  return {runs, fails: fail.length, passes: pass.length, medianFail: quantile(fail, 0.5, runs), p95Fail: quantile(fail, 0.95, runs), medianPass: quantile(pass, 0.5, pass.length)};
+  return {
+    runs,
+    fails: fail.length,
+    passes: pass.length,
+    medianFail: quantile(fail, 0.5, runs),
+    p95Fail: quantile(fail, 0.95, runs),
+    medianPass: quantile(pass, 0.5, pass.length),
+  };
 }
 
 /** Quantile among `total` values of which the missing ones are infinite. */

@@ -74,9 +74,7 @@ export class StreamEvidence {
     this.#slower = paired ? new SlowerEvidence() : undefined;
     const tail = 1 - policy.latencyQuantile;
     this.#tail =
-      maxLatencyMs === undefined
-        ? undefined
-        : new RateEvidence({maxErrorRate: tail, ladder: tailLadder(tail)});
+      maxLatencyMs === undefined ? undefined : new RateEvidence({maxErrorRate: tail, ladder: tailLadder(tail)});
   }
 
   add(letter: Letter): void {

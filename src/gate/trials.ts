@@ -3,7 +3,21 @@ import {Gate} from './gate.js';
 import {resolvePolicy, restartEvery, windowRestartEvery} from './policy.js';
 import {evidenceRule} from './rules.js';
 import type {Observation, Sample} from './sample.js';
-import {bursts, type Figures, incidentWindows, lateOnset, measure, normal, type Outcome, play, quantile, type Random, seeded, steady, type Stream} from './simulation.js';
+import {
+  bursts,
+  type Figures,
+  incidentWindows,
+  lateOnset,
+  measure,
+  normal,
+  type Outcome,
+  play,
+  quantile,
+  type Random,
+  type Stream,
+  seeded,
+  steady,
+} from './simulation.js';
 import {letterOf, StreamEvidence} from './stream.js';
 
 /**
@@ -29,7 +43,14 @@ export function alarms(rate: number, runs: number, probes: number, seed: number,
 }
 
 /** FAIL of a service that fails in bursts. */
-export function burstAlarms(overall: number, again: number, guard: number | undefined, runs: number, probes: number, seed: number): Figures {
+export function burstAlarms(
+  overall: number,
+  again: number,
+  guard: number | undefined,
+  runs: number,
+  probes: number,
+  seed: number,
+): Figures {
   const random = seeded(seed);
   const make = bursts(overall, again);
   return measure(runs, () => play(failOnly(0.99, guard), make(random), probes));
@@ -43,14 +64,27 @@ export function verdicts(rate: number, runs: number, probes: number, seed: numbe
 }
 
 /** Any rule on steady streams, for the comparison with the peers. */
-export function ruleFigures(makeRule: () => {add(x: number): 'fail' | 'pass' | undefined}, rate: number, runs: number, probes: number, seed: number): Figures {
+export function ruleFigures(
+  makeRule: () => {add(x: number): 'fail' | 'pass' | undefined},
+  rate: number,
+  runs: number,
+  probes: number,
+  seed: number,
+): Figures {
   const random = seeded(seed);
   const make = steady(rate);
   return measure(runs, () => play(makeRule(), make(random), probes));
 }
 
 /** Probes after the onset until FAIL; before it the service fails `before` of its probes. */
-export function onsetFigures(before: number, onset: number, after: number, runs: number, probes: number, seed: number): Figures {
+export function onsetFigures(
+  before: number,
+  onset: number,
+  after: number,
+  runs: number,
+  probes: number,
+  seed: number,
+): Figures {
   const random = seeded(seed);
   const make = lateOnset(before, onset, after);
   return measure(runs, () => {
@@ -59,10 +93,19 @@ export function onsetFigures(before: number, onset: number, after: number, runs:
   });
 }
 
-const sample = (failed: boolean, latencyMs?: number): Sample => ({outcome: failed ? 'failed' : 'ok', ...(latencyMs === undefined ? {} : {latencyMs})});
+const sample = (failed: boolean, latencyMs?: number): Sample => ({
+  outcome: failed ? 'failed' : 'ok',
+  ...(latencyMs === undefined ? {} : {latencyMs}),
+});
 
 /** Pairs of candidate and baseline, judged as the gate does. @returns also how often the objective alone would fail. */
-export function pairFigures(candidateRate: number, baselineRate: number, runs: number, pairs: number, seed: number): Figures & {readonly objectiveFails: number} {
+export function pairFigures(
+  candidateRate: number,
+  baselineRate: number,
+  runs: number,
+  pairs: number,
+  seed: number,
+): Figures & {readonly objectiveFails: number} {
   const random = seeded(seed);
   return pairTrial(runs, pairs, () => {
     const candidate = steady(candidateRate)(random);
@@ -71,7 +114,11 @@ export function pairFigures(candidateRate: number, baselineRate: number, runs: n
   });
 }
 
-function pairTrial(runs: number, pairs: number, make: () => () => [number, number]): Figures & {readonly objectiveFails: number} {
+function pairTrial(
+  runs: number,
+  pairs: number,
+  make: () => () => [number, number],
+): Figures & {readonly objectiveFails: number} {
   let objectiveFails = 0;
   const figures = measure(runs, () => {
     const evidence = new StreamEvidence({policy, paired: true});
@@ -91,7 +138,13 @@ function pairTrial(runs: number, pairs: number, make: () => () => [number, numbe
 }
 
 /** Pairs of latencies (log-normal, 120 ms, σ 0.35 own + 0.35 shared), the candidate slower by `factor`; limit 500 ms at p95. */
-export function latencyFigures(factor: number, runs: number, pairs: number, seed: number, hang: {readonly share: number; readonly ms: number} = {share: 0, ms: 0}): Figures {
+export function latencyFigures(
+  factor: number,
+  runs: number,
+  pairs: number,
+  seed: number,
+  hang: {readonly share: number; readonly ms: number} = {share: 0, ms: 0},
+): Figures {
   const random = seeded(seed);
   // The published experiment tolerates a tenth and no fixed part.
   const stream = {policy: {...policy, latencyToleranceMs: 0}, paired: true, maxLatencyMs: 500};
@@ -101,7 +154,13 @@ export function latencyFigures(factor: number, runs: number, pairs: number, seed
       const shared = 0.35 * normal(random);
       const candidate = factor * 120 * Math.exp(shared + 0.35 * normal(random)) + (random() < hang.share ? hang.ms : 0);
       const baseline = 120 * Math.exp(shared + 0.35 * normal(random));
-      evidence.add(letterOf({check: '', round: n, atMs: 0, candidate: sample(false, candidate), baseline: sample(false, baseline)}, stream, true));
+      evidence.add(
+        letterOf(
+          {check: '', round: n, atMs: 0, candidate: sample(false, candidate), baseline: sample(false, baseline)},
+          stream,
+          true,
+        ),
+      );
       if (evidence.latencyLog! >= threshold) return {verdict: 'fail', probes: n};
     }
     return {verdict: undefined, probes: pairs};
@@ -122,15 +181,33 @@ export const clusteredWindows = incidentWindows(0.01, 0.02, 0.25, 300);
 export const steadyWindows = (rate: number) => incidentWindows(rate, 0, 0, 300);
 
 /** Whole gates with several checks; `rates` are the failure rates of the checks. */
-export function gateFigures(rates: readonly number[], runs: number, rounds: number, seed: number, settings: Parameters<typeof resolvePolicy>[0] = {}): Figures & {readonly p95Pass: number} {
+export function gateFigures(
+  rates: readonly number[],
+  runs: number,
+  rounds: number,
+  seed: number,
+  settings: Parameters<typeof resolvePolicy>[0] = {},
+): Figures & {readonly p95Pass: number} {
   const random = seeded(seed);
   const gatePolicy = resolvePolicy({'warm-up': 0, 'min-duration': 0, ...settings});
-  const checks = rates.map((_, i) => ({id: `check ${i}`, kind: 'http' as const, mode: 'stream' as const, critical: true, weight: 1, paired: false}));
+  const checks = rates.map((_, i) => ({
+    id: `check ${i}`,
+    kind: 'http' as const,
+    mode: 'stream' as const,
+    critical: true,
+    weight: 1,
+    paired: false,
+  }));
   const passes: number[] = [];
   const figures = measure(runs, () => {
     const gate = new Gate({policy: gatePolicy, checks});
     for (let round = 1; round <= rounds; round++) {
-      const observations: Observation[] = rates.map((rate, i) => ({check: checks[i]!.id, round, atMs: round * 1_000, candidate: sample(random() < rate)}));
+      const observations: Observation[] = rates.map((rate, i) => ({
+        check: checks[i]!.id,
+        round,
+        atMs: round * 1_000,
+        candidate: sample(random() < rate),
+      }));
       const decision = gate.feed({round, atMs: round * 1_000}, observations);
       if (!decision) continue;
       if (decision.verdict === 'pass') passes.push(round);

@@ -8,9 +8,19 @@ export interface SprtPlan {
 }
 
 /** Wald's test of one rate against another: FAIL at s ≥ h1 + σn, PASS at s ≤ −h0 + σn. */
-export function sprtLines({p0, p1, alpha, beta}: SprtPlan): {readonly k: number; readonly sigma: number; readonly h0: number; readonly h1: number} {
+export function sprtLines({p0, p1, alpha, beta}: SprtPlan): {
+  readonly k: number;
+  readonly sigma: number;
+  readonly h0: number;
+  readonly h1: number;
+} {
   const k = Math.log((p1 * (1 - p0)) / (p0 * (1 - p1)));
-  return {k, sigma: Math.log((1 - p0) / (1 - p1)) / k, h0: Math.log((1 - alpha) / beta) / k, h1: Math.log((1 - beta) / alpha) / k};
+  return {
+    k,
+    sigma: Math.log((1 - p0) / (1 - p1)) / k,
+    h0: Math.log((1 - alpha) / beta) / k,
+    h1: Math.log((1 - beta) / alpha) / k,
+  };
 }
 
 export function sprtRule(plan: SprtPlan): {add(x: number): 'fail' | 'pass' | undefined} {
@@ -27,11 +37,17 @@ export function sprtRule(plan: SprtPlan): {add(x: number): 'fail' | 'pass' | und
 }
 
 /** Wald's approximate mean number of probes at p0, at σ and at p1. */
-export function waldMeanProbes(plan: SprtPlan): {readonly atP0: number; readonly atSigma: number; readonly atP1: number} {
+export function waldMeanProbes(plan: SprtPlan): {
+  readonly atP0: number;
+  readonly atSigma: number;
+  readonly atP1: number;
+} {
   const {sigma, h0, h1} = sprtLines(plan);
   const logA = Math.log((1 - plan.beta) / plan.alpha);
   const logB = Math.log(plan.beta / (1 - plan.alpha));
-  const at = (p: number, pass: number) => (pass * logB + (1 - pass) * logA) / (p * Math.log(plan.p1 / plan.p0) + (1 - p) * Math.log((1 - plan.p1) / (1 - plan.p0)));
+  const at = (p: number, pass: number) =>
+    (pass * logB + (1 - pass) * logA) /
+    (p * Math.log(plan.p1 / plan.p0) + (1 - p) * Math.log((1 - plan.p1) / (1 - plan.p0)));
   return {atP0: at(plan.p0, 1 - plan.alpha), atSigma: (h0 * h1) / (sigma * (1 - sigma)), atP1: at(plan.p1, plan.beta)};
 }
 
@@ -48,7 +64,10 @@ export function sprtExact(plan: SprtPlan, rate: number): {readonly fail: number;
     meanProbes += mass;
     if (mass < 1e-13) break;
     for (const [failures, chance] of open) {
-      for (const [s, weight] of [[failures, 1 - rate], [failures + 1, rate]] as const) {
+      for (const [s, weight] of [
+        [failures, 1 - rate],
+        [failures + 1, rate],
+      ] as const) {
         if (s >= h1 + sigma * n) fail += chance * weight;
         else if (s > sigma * n - h0) next.set(s, (next.get(s) ?? 0) + chance * weight);
       }

@@ -1,5 +1,7 @@
+import type {MergedRecord} from '../gate/merge.js';
 import type {EvidenceRecord, FailureExample, RecordCheck} from '../gate/record.js';
 import {formatDuration} from '../kernel/duration.js';
+import {gateCharts} from './gate-charts.js';
 import {cell, code, codeBlock, table} from './text.js';
 
 const signs = {pass: '✅', fail: '❌', inconclusive: '❔', error: '⚠️'} as const;
@@ -15,7 +17,28 @@ export function gateSummary(record: EvidenceRecord, stage: string): string {
     '',
     ...record.notes.map((note) => `> ${cell(note)}\n`),
     ...failures(record.first_failures),
+    gateCharts(record),
     `Measured for ${formatDuration(record.seconds * 1000)} in ${record.overall.rounds} rounds; evidence against the release ${record.overall.evidence} of ${record.overall.threshold}.`,
+    '',
+  ].join('\n');
+}
+
+/** The job summary of a merge of several places. */
+export function mergeSummary(merged: MergedRecord, stage: string): string {
+  const rows = merged.places.map((place) => [
+    cell(place.place, 60),
+    cell(place.verdict),
+    String(Number((10 ** Math.min(300, place.log10_evidence)).toPrecision(3))),
+    cell(place.problems.length ? `not counted: ${place.problems[0]}` : place.sentence, 400),
+  ]);
+  return [
+    `## ${signs[merged.verdict]} Health gate from ${merged.overall.expected_places} places (${cell(stage)}): ${merged.verdict}`,
+    '',
+    `**${cell(merged.sentence, 1_500)}**`,
+    '',
+    table(['place', 'verdict', 'evidence against', 'what it found'], rows),
+    '',
+    `Together ${merged.overall.evidence} of ${merged.overall.threshold}: the mean over all places, which needs no independence between them.`,
     '',
   ].join('\n');
 }
@@ -79,5 +102,5 @@ function failures(examples: readonly FailureExample[]): string[] {
 }
 
 function share(value: number): string {
-  return `${Number((value * 100).toPrecision(3))}%`;
+  return `${Number((value * 100).toFixed(value < 0.1 ? 2 : 1))}%`;
 }

@@ -1,5 +1,18 @@
 import {randomBytes} from 'node:crypto';
-import {appendFile, chmod, mkdir, mkdtemp, readFile, readlink, rm, stat, symlink, truncate, utimes, writeFile} from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
@@ -49,12 +62,24 @@ describe('an asset folder', () => {
     const {part} = await openAssets({folder: join(folder, 'src'), name: 'a'}, withoutZstd, signal);
     expect(part).toMatchObject({key: 'assets-a.tar.gz.pgp', format: 'tar'});
     await writeFile(join(folder, 'a.tar.gz'), await collect(part.stream));
-    const {stdout} = await run('tar', ['-tzf', join(folder, 'a.tar.gz')], {env: {PATH: process.env['PATH'], LC_ALL: 'C.UTF-8'}});
-    expect(stdout.split('\n').filter(Boolean)).toEqual(['deep/', 'deep/er/', 'deep/er/ü name.bin', 'empty/', 'link', 'run.sh', 'zero']);
+    const {stdout} = await run('tar', ['-tzf', join(folder, 'a.tar.gz')], {
+      env: {PATH: process.env['PATH'], LC_ALL: 'C.UTF-8'},
+    });
+    expect(stdout.split('\n').filter(Boolean)).toEqual([
+      'deep/',
+      'deep/er/',
+      'deep/er/ü name.bin',
+      'empty/',
+      'link',
+      'run.sh',
+      'zero',
+    ]);
   });
 
   test('that holds nothing at its path is refused', async () => {
-    await expect(openAssets({folder: join(folder, 'nowhere'), name: 'nowhere'}, withZstd, signal)).rejects.toMatchObject({code: 'ASSETS'});
+    await expect(
+      openAssets({folder: join(folder, 'nowhere'), name: 'nowhere'}, withZstd, signal),
+    ).rejects.toMatchObject({code: 'ASSETS'});
   });
 
   test.each([
@@ -74,7 +99,10 @@ describe('an asset folder', () => {
     if (process.getuid?.() === 0) return expect(programPath('tar')).toBeDefined();
     await chmod(join(folder, 'src/zero'), 0);
     const {part} = await openAssets({folder: join(folder, 'src'), name: 'a'}, withoutZstd, signal);
-    return expect(collect(part.stream)).rejects.toMatchObject({code: 'ASSETS', message: expect.stringContaining('zero')});
+    return expect(collect(part.stream)).rejects.toMatchObject({
+      code: 'ASSETS',
+      message: expect.stringContaining('zero'),
+    });
   });
 });
 
@@ -85,7 +113,12 @@ describe('an archive from elsewhere', () => {
   });
   afterEach(() => rm(folder, {recursive: true, force: true}));
 
-  test.each<[rule: string, entries: Array<{name: string; type?: 'file' | 'symlink' | 'link' | 'character-device'; linkname?: string}>]>([
+  test.each<
+    [
+      rule: string,
+      entries: Array<{name: string; type?: 'file' | 'symlink' | 'link' | 'character-device'; linkname?: string}>,
+    ]
+  >([
     ['an absolute name', [{name: '/etc/evil'}]],
     ['a name with ..', [{name: 'a/../../evil'}]],
     ['a link that points outside', [{name: 'a', type: 'symlink', linkname: '../..'}]],
@@ -95,9 +128,12 @@ describe('an archive from elsewhere', () => {
     ['a device', [{name: 'a', type: 'character-device'}]],
   ])('with %s is refused, and nothing of it stays', async (_rule, entries) => {
     const tar = pack();
-    for (const {name, type = 'file', linkname} of entries) tar.entry({name, type, ...(linkname ? {linkname} : {})}, type === 'file' ? 'x' : '');
+    for (const {name, type = 'file', linkname} of entries)
+      tar.entry({name, type, ...(linkname ? {linkname} : {})}, type === 'file' ? 'x' : '');
     tar.finalize();
-    await expect(extractAssets(tar as AsyncIterable<Uint8Array>, join(folder, 'out'))).rejects.toMatchObject({code: 'ASSETS_UNSAFE'});
+    await expect(extractAssets(tar as AsyncIterable<Uint8Array>, join(folder, 'out'))).rejects.toMatchObject({
+      code: 'ASSETS_UNSAFE',
+    });
     await expect(stat(join(folder, 'out'))).rejects.toMatchObject({code: 'ENOENT'});
   });
 

@@ -101,7 +101,7 @@ test('an input wins over the file, and a bad plan names its line', async () => {
   ).rejects.toMatchObject({
     code: 'GATE_PLAN',
     message: expect.stringMatching(
-      /30 probes, but 101[^]*switchback\.yml:10 `checks\[0\]\.expect\.json\[0\]\.path`|switchback\.yml:10[^]*/,
+      /30 probes, but 101[\s\S]*switchback\.yml:10 `checks\[0\]\.expect\.json\[0\]\.path`|switchback\.yml:10[\s\S]*/,
     ),
   });
   expect(product.requests).toHaveLength(0);
@@ -116,4 +116,40 @@ test('a login wall is an error of the measurement, not of the release', async ()
   const report = await run(inputs({url: product.url}), runner());
   expect(report.outputs).toMatchObject({verdict: 'error'});
   expect(report.outputs.sentence).toContain('login wall');
+});
+
+test('several places are merged into one verdict', async () => {
+  const place = async (name: string) => {
+    const report = await run(
+      inputs({url: product.url, place: name, runners: '2', 'evidence-file': `evidence/${name}.json`}),
+      runner(),
+    );
+    return report.outputs.verdict;
+  };
+  expect(await place('east')).toBe('pass');
+  const early = await run(inputs({merge: 'evidence/', 'fail-on': 'fail'}), runner());
+  expect(early.outputs).toMatchObject({verdict: 'inconclusive'});
+  expect(early.failure).toBeUndefined();
+  expect(await place('west')).toBe('pass');
+  const merged = await run(inputs({merge: 'evidence/'}), runner());
+  expect(merged.outputs).toMatchObject({verdict: 'pass', sentence: expect.stringContaining('from all 2 places')});
+  expect(merged.summary).toContain('| east | pass |');
+});
+
+test('the record has its plots beside it, and the summary its charts', async () => {
+  const report = await run(inputs({url: product.url, 'evidence-file': 'evidence.json'}), runner());
+  const svg = await readFile(join(folder, 'evidence.svg'), 'utf8');
+  expect(svg).toMatch(/^<svg [^>]*>[\s\S]*<\/svg>\n$/);
+  expect(svg).not.toMatch(/<script|href=|url\(/);
+  expect(report.summary).toContain('```mermaid');
+});
+
+test('evidence that is none is refused', async () => {
+  await writeFile(join(folder, 'other.json'), '{"a": 1}');
+  await expect(run(inputs({merge: 'other.json,missing.json'}), runner())).rejects.toMatchObject({
+    code: 'EVIDENCE',
+    message: expect.stringMatching(
+      /other\.json: is no evidence record[\s\S]*missing\.json|missing\.json[\s\S]*other\.json/,
+    ),
+  });
 });

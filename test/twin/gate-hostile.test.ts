@@ -2,11 +2,11 @@ import {createServer as createHttpServer, type RequestListener} from 'node:http'
 import {type AddressInfo, createServer, type Server, type Socket} from 'node:net';
 import {createGzip} from 'node:zlib';
 import {afterEach, expect, test} from '@jest/globals';
-import {systemClock} from '../../src/kernel/clock.js';
 import type {CheckDefinition} from '../../src/gate/policy.js';
 import {probeHttp} from '../../src/gate/probes/http.js';
 import {type HttpExchange, openHttpExchange} from '../../src/gate/probes/http-exchange.js';
 import type {ProbeResult} from '../../src/gate/probes/probe.js';
+import {systemClock} from '../../src/kernel/clock.js';
 
 const closers: Array<() => Promise<void> | void> = [];
 
@@ -22,10 +22,13 @@ async function listen(server: Server): Promise<string> {
     socket.on('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closers.push(() => new Promise<void>((resolve) => {
-    for (const socket of sockets) socket.destroy();
-    server.close(() => resolve());
-  }));
+  closers.push(
+    () =>
+      new Promise<void>((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  );
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
@@ -36,7 +39,18 @@ const http = (listener: RequestListener) => listen(createHttpServer(listener));
 async function probe(url: string, check: Partial<CheckDefinition> = {}, client?: HttpExchange): Promise<ProbeResult> {
   const own = client ?? openHttpExchange();
   if (!client) closers.push(() => own.close());
-  return probeHttp({name: 'hostile', url, timeout: 1_000, ...check}, {side: {urls: {}}, isBaseline: false, signal: new AbortController().signal, clock: systemClock, secret: () => '', redact: (text) => text, exchange: own.exchange});
+  return probeHttp(
+    {name: 'hostile', url, timeout: 1_000, ...check},
+    {
+      side: {urls: {}},
+      isBaseline: false,
+      signal: new AbortController().signal,
+      clock: systemClock,
+      secret: () => '',
+      redact: (text) => text,
+      exchange: own.exchange,
+    },
+  );
 }
 
 test('an endless body is cut and named', async () => {
@@ -89,7 +103,11 @@ test('headers that drip end at the time limit too', async () => {
 test('invalid UTF-8 is an answer like any other', async () => {
   const url = await http((_request, response) => response.end(Buffer.from([0xff, 0xfe, 0x80, 0x41])));
   expect(await probe(url)).toMatchObject({outcome: 'ok'});
-  expect(await probe(url, {expect: {json: [{path: '$.a', exists: true}]}})).toMatchObject({outcome: 'failed', class: 'assertion', expected: 'JSON'});
+  expect(await probe(url, {expect: {json: [{path: '$.a', exists: true}]}})).toMatchObject({
+    outcome: 'failed',
+    class: 'assertion',
+    expected: 'JSON',
+  });
 });
 
 test.each([
@@ -103,7 +121,9 @@ test.each([
 });
 
 test('ten thousand headers are refused', async () => {
-  const url = await raw((socket) => socket.end(`HTTP/1.1 200 OK\r\n${Array.from({length: 10_000}, (_, i) => `x-${i}: value`).join('\r\n')}\r\n\r\nok`));
+  const url = await raw((socket) =>
+    socket.end(`HTTP/1.1 200 OK\r\n${Array.from({length: 10_000}, (_, i) => `x-${i}: value`).join('\r\n')}\r\n\r\nok`),
+  );
   expect(await probe(url)).toMatchObject({outcome: 'failed', class: 'protocol'});
 });
 
@@ -152,10 +172,15 @@ test('a redirect loop ends', async () => {
   expect(requests).toBe(6);
 });
 
-test.each([['file:///etc/passwd'], ['http://[bad'], ['javascript:alert(1)']])('a redirect to %s is not followed', async (location) => {
-  const url = await raw((socket) => socket.end(`HTTP/1.1 302 Found\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`));
-  expect(await probe(url)).toMatchObject({outcome: 'failed', class: 'redirect'});
-});
+test.each([['file:///etc/passwd'], ['http://[bad'], ['javascript:alert(1)']])(
+  'a redirect to %s is not followed',
+  async (location) => {
+    const url = await raw((socket) =>
+      socket.end(`HTTP/1.1 302 Found\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`),
+    );
+    expect(await probe(url)).toMatchObject({outcome: 'failed', class: 'redirect'});
+  },
+);
 
 test('a connection that breaks off', async () => {
   const url = await raw((socket) => {
@@ -191,7 +216,10 @@ test('a kept connection that the server closed is opened anew, without counting 
 
 test('a deeply nested JSON answer breaks nothing', async () => {
   const url = await http((_request, response) => response.end(`${'['.repeat(200_000)}${']'.repeat(200_000)}`));
-  expect(await probe(url, {expect: {json: [{path: '$..a', exists: true}]}, timeout: 5_000})).toMatchObject({outcome: 'failed', class: 'assertion'});
+  expect(await probe(url, {expect: {json: [{path: '$..a', exists: true}]}, timeout: 5_000})).toMatchObject({
+    outcome: 'failed',
+    class: 'assertion',
+  });
 });
 
 test('a secret does not follow a redirect to another host', async () => {
@@ -206,6 +234,17 @@ test('a secret does not follow a redirect to another host', async () => {
   });
   const own = openHttpExchange();
   closers.push(() => own.close());
-  await probeHttp({name: 'redirected', target: 'frontend', timeout: 1_000, auth: {kind: 'bearer', env: 'T'}}, {side: {urls: {frontend: first}, protectionBypass: 'bypass-secret'}, isBaseline: false, signal: new AbortController().signal, clock: systemClock, secret: () => 'bearer-secret', redact: (text) => text, exchange: own.exchange});
+  await probeHttp(
+    {name: 'redirected', target: 'frontend', timeout: 1_000, auth: {kind: 'bearer', env: 'T'}},
+    {
+      side: {urls: {frontend: first}, protectionBypass: 'bypass-secret'},
+      isBaseline: false,
+      signal: new AbortController().signal,
+      clock: systemClock,
+      secret: () => 'bearer-secret',
+      redact: (text) => text,
+      exchange: own.exchange,
+    },
+  );
   expect(seen).toEqual([undefined, undefined]);
 });

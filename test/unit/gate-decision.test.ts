@@ -18,11 +18,20 @@ function plan(overrides: Partial<PlannedCheck> = {}): PlannedCheck {
 }
 
 function gateOf(checks: PlannedCheck[] = [plan()], overrides: GateSettings = {}, traffic: string[] = []) {
-  return new Gate({policy: resolvePolicy({...settings, ...overrides}), checks, traffic: traffic.map((id) => ({id, weight: 1}))});
+  return new Gate({
+    policy: resolvePolicy({...settings, ...overrides}),
+    checks,
+    traffic: traffic.map((id) => ({id, weight: 1})),
+  });
 }
 
 /** Feeds rounds one second apart; each gives every check its sample. */
-function feed(gate: Gate, rounds: number, sample: (round: number, check: string) => {candidate: Sample; baseline?: Sample; void?: boolean}, from = 0) {
+function feed(
+  gate: Gate,
+  rounds: number,
+  sample: (round: number, check: string) => {candidate: Sample; baseline?: Sample; void?: boolean},
+  from = 0,
+) {
   for (let round = from; round < from + rounds && !gate.decision; round++) {
     const atMs = round * 1_000;
     const given = gate.checks.map(({plan: {id}}) => ({check: id, round, atMs, ...sample(round, id)}));
@@ -33,16 +42,29 @@ function feed(gate: Gate, rounds: number, sample: (round: number, check: string)
 
 describe('verdicts', () => {
   test('a failure is told at once, a pass waits for its time', () => {
-    expect(feed(gateOf(undefined, {'min-duration': 120_000}), 10, () => ({candidate: bad}))).toMatchObject({verdict: 'fail', reason: 'rate', atMs: 2_000, checks: ['api']});
-    expect(feed(gateOf(undefined, {'min-duration': 120_000}), 600, () => ({candidate: ok}))).toMatchObject({verdict: 'pass', atMs: 120_000});
-    expect(feed(gateOf(undefined, {'min-probes': 150}), 600, () => ({candidate: ok}))).toMatchObject({verdict: 'pass', atMs: 149_000});
+    expect(feed(gateOf(undefined, {'min-duration': 120_000}), 10, () => ({candidate: bad}))).toMatchObject({
+      verdict: 'fail',
+      reason: 'rate',
+      atMs: 2_000,
+      checks: ['api'],
+    });
+    expect(feed(gateOf(undefined, {'min-duration': 120_000}), 600, () => ({candidate: ok}))).toMatchObject({
+      verdict: 'pass',
+      atMs: 120_000,
+    });
+    expect(feed(gateOf(undefined, {'min-probes': 150}), 600, () => ({candidate: ok}))).toMatchObject({
+      verdict: 'pass',
+      atMs: 149_000,
+    });
   });
 
   test('FAIL wins over PASS in the same round, and the first decision stands', () => {
     const gate = gateOf([plan({id: 'a'}), plan({id: 'b'})]);
     feed(gate, 99, () => ({candidate: ok}));
     expect(gate.decision).toBeUndefined();
-    const more = feed(gateOf([plan({id: 'a'}), plan({id: 'b', mode: 'leak', kind: 'tenant'})]), 200, (round, id) => ({candidate: id === 'a' ? ok : round < 99 ? ok : {outcome: 'broken'}}));
+    const more = feed(gateOf([plan({id: 'a'}), plan({id: 'b', mode: 'leak', kind: 'tenant'})]), 200, (round, id) => ({
+      candidate: id === 'a' ? ok : round < 99 ? ok : {outcome: 'broken'},
+    }));
     expect(more).toMatchObject({verdict: 'fail', reason: 'contract', atMs: 99_000});
     const done = gateOf();
     feed(done, 3, () => ({candidate: bad}));
@@ -60,7 +82,10 @@ describe('verdicts', () => {
 
   test('an advisory check never decides', () => {
     const gate = gateOf([plan({id: 'api'}), plan({id: 'extra', critical: false})]);
-    expect(feed(gate, 300, (_round, id) => ({candidate: id === 'api' ? ok : bad}))).toMatchObject({verdict: 'pass', atMs: 99_000});
+    expect(feed(gate, 300, (_round, id) => ({candidate: id === 'api' ? ok : bad}))).toMatchObject({
+      verdict: 'pass',
+      atMs: 99_000,
+    });
   });
 
   test('several mildly bad checks are found together, and named as such', () => {
@@ -84,7 +109,11 @@ describe('warm-up', () => {
   });
 
   test('no success at all: never ready', () => {
-    expect(feed(gateOf(undefined, {'warm-up': 20_000}), 60, () => ({candidate: bad}))).toMatchObject({verdict: 'fail', reason: 'never-ready', atMs: 20_000});
+    expect(feed(gateOf(undefined, {'warm-up': 20_000}), 60, () => ({candidate: bad}))).toMatchObject({
+      verdict: 'fail',
+      reason: 'never-ready',
+      atMs: 20_000,
+    });
   });
 
   test('dead on both sides is not the release', () => {
@@ -94,7 +123,10 @@ describe('warm-up', () => {
   });
 
   test('a login wall measures nothing', () => {
-    expect(feed(gateOf(undefined, {'warm-up': 20_000}), 60, () => ({candidate: wall}))).toMatchObject({verdict: 'error', reason: 'wall'});
+    expect(feed(gateOf(undefined, {'warm-up': 20_000}), 60, () => ({candidate: wall}))).toMatchObject({
+      verdict: 'error',
+      reason: 'wall',
+    });
   });
 });
 
@@ -131,11 +163,17 @@ describe('baseline', () => {
 
   test('slower than the baseline beyond the tolerance', () => {
     const gate = gateOf(paired);
-    expect(feed(gate, 100, () => ({candidate: {outcome: 'ok', latencyMs: 180}, baseline: ok}))).toMatchObject({verdict: 'fail', reason: 'latency', checks: ['api latency']});
+    expect(feed(gate, 100, () => ({candidate: {outcome: 'ok', latencyMs: 180}, baseline: ok}))).toMatchObject({
+      verdict: 'fail',
+      reason: 'latency',
+      checks: ['api latency'],
+    });
   });
 
   test('within the tolerance', () => {
-    expect(feed(gateOf(paired), 300, () => ({candidate: {outcome: 'ok', latencyMs: 118}, baseline: ok}))).toMatchObject({verdict: 'pass'});
+    expect(feed(gateOf(paired), 300, () => ({candidate: {outcome: 'ok', latencyMs: 118}, baseline: ok}))).toMatchObject(
+      {verdict: 'pass'},
+    );
   });
 });
 
@@ -144,8 +182,12 @@ describe('contracts', () => {
   const broken: Sample = {outcome: 'broken', class: 'tls'};
 
   test('broken twice in a row is broken; once is not', () => {
-    expect(feed(gateOf([plan(), tls]), 300, (round, id) => ({candidate: id === 'tls' && round % 2 === 1 ? broken : ok}))).toMatchObject({verdict: 'pass'});
-    expect(feed(gateOf([plan(), tls]), 300, (round, id) => ({candidate: id === 'tls' && round >= 4 ? broken : ok}))).toMatchObject({verdict: 'fail', reason: 'contract', atMs: 5_000, checks: ['tls']});
+    expect(
+      feed(gateOf([plan(), tls]), 300, (round, id) => ({candidate: id === 'tls' && round % 2 === 1 ? broken : ok})),
+    ).toMatchObject({verdict: 'pass'});
+    expect(
+      feed(gateOf([plan(), tls]), 300, (round, id) => ({candidate: id === 'tls' && round >= 4 ? broken : ok})),
+    ).toMatchObject({verdict: 'fail', reason: 'contract', atMs: 5_000, checks: ['tls']});
   });
 
   test('transport trouble is a failed probe, not a broken contract', () => {
@@ -157,7 +199,8 @@ describe('contracts', () => {
 
   test('a pass needs each contract to have been read', () => {
     const gate = gateOf([plan(), tls]);
-    for (let round = 0; round < 200; round++) gate.feed({round, atMs: round}, [{check: 'api', round, atMs: round, candidate: ok}]);
+    for (let round = 0; round < 200; round++)
+      gate.feed({round, atMs: round}, [{check: 'api', round, atMs: round, candidate: ok}]);
     expect(gate.decision).toBeUndefined();
   });
 });
@@ -166,7 +209,8 @@ describe('traffic of users', () => {
   test('bad windows fail the release', () => {
     const gate = gateOf(undefined, {}, ['traffic backend']);
     feed(gate, 2, () => ({candidate: ok}));
-    for (let i = 1; i <= 6 && !gate.decision; i++) gate.addWindow({source: 'traffic backend', atMs: i * 60_000, requests: 300, errors: 60});
+    for (let i = 1; i <= 6 && !gate.decision; i++)
+      gate.addWindow({source: 'traffic backend', atMs: i * 60_000, requests: 300, errors: 60});
     expect(gate.decision).toMatchObject({verdict: 'fail', reason: 'traffic', checks: ['traffic backend']});
   });
 
@@ -179,14 +223,16 @@ describe('traffic of users', () => {
 
   test('slow windows need eight', () => {
     const gate = gateOf([plan({weight: 1e-9})], {'max-latency': 500}, ['traffic backend']);
-    for (let i = 1; i <= 20 && !gate.decision; i++) gate.addWindow({source: 'traffic backend', atMs: i, requests: 100, errors: 0, p95Ms: 800});
+    for (let i = 1; i <= 20 && !gate.decision; i++)
+      gate.addWindow({source: 'traffic backend', atMs: i, requests: 100, errors: 0, p95Ms: 800});
     // Two voices share the evidence, so it takes one window more than the eight of a single one.
     expect(gate.decision).toMatchObject({verdict: 'fail', reason: 'latency', atMs: 9});
   });
 });
 
 describe('rules of the peers', () => {
-  const fails = (rule: {add(x: number): string | undefined}, xs: number[]) => xs.findIndex((x) => rule.add(x) === 'fail') + 1;
+  const fails = (rule: {add(x: number): string | undefined}, xs: number[]) =>
+    xs.findIndex((x) => rule.add(x) === 'fail') + 1;
 
   test('each as its maker counts', () => {
     expect(fails(consecutiveRule(3), [1, 1, 0, 1, 1, 1])).toBe(6);
@@ -196,25 +242,44 @@ describe('rules of the peers', () => {
   });
 
   test('a selected rule decides instead of the evidence', () => {
-    expect(feed(gateOf(undefined, {rule: 'consecutive'}), 100, () => ({candidate: bad}))).toMatchObject({verdict: 'fail', reason: 'rule', atMs: 2_000});
-    expect(feed(gateOf(undefined, {rule: 'failure-limit'}), 100, (round) => ({candidate: round % 2 ? ok : bad}))).toMatchObject({verdict: 'fail', reason: 'rule', atMs: 6_000});
-    expect(feed(gateOf(undefined, {rule: 'window'}), 700, () => ({candidate: ok}))).toMatchObject({verdict: 'pass', atMs: 599_000});
+    expect(feed(gateOf(undefined, {rule: 'consecutive'}), 100, () => ({candidate: bad}))).toMatchObject({
+      verdict: 'fail',
+      reason: 'rule',
+      atMs: 2_000,
+    });
+    expect(
+      feed(gateOf(undefined, {rule: 'failure-limit'}), 100, (round) => ({candidate: round % 2 ? ok : bad})),
+    ).toMatchObject({verdict: 'fail', reason: 'rule', atMs: 6_000});
+    expect(feed(gateOf(undefined, {rule: 'window'}), 700, () => ({candidate: ok}))).toMatchObject({
+      verdict: 'pass',
+      atMs: 599_000,
+    });
     expect(peerRule('consecutive').add(0)).toBeUndefined();
   });
 });
 
 describe('properties', () => {
-  const counts = fc.record({probes: fc.integer({min: 1, max: 3_000}), failures: fc.nat(3_000)}).filter(({probes, failures}) => failures < probes);
+  const counts = fc
+    .record({probes: fc.integer({min: 1, max: 3_000}), failures: fc.nat(3_000)})
+    .filter(({probes, failures}) => failures < probes);
   const ladder = rateLadder(0.05);
 
   test('one more failure never lowers the closed form', () => {
-    fc.assert(fc.property(counts, ({probes, failures}) => closedFormLog(probes, failures + 1, 0.01, ladder) > closedFormLog(probes, failures, 0.01, ladder)));
+    fc.assert(
+      fc.property(
+        counts,
+        ({probes, failures}) =>
+          closedFormLog(probes, failures + 1, 0.01, ladder) > closedFormLog(probes, failures, 0.01, ladder),
+      ),
+    );
   });
 
   test('more confidence never makes a verdict earlier', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), {minLength: 1, maxLength: 400}), (failed) => {
-        const at = (confidence: number) => feed(gateOf(undefined, {confidence}), failed.length, (round) => ({candidate: failed[round] ? bad : ok}))?.atMs ?? Number.POSITIVE_INFINITY;
+        const at = (confidence: number) =>
+          feed(gateOf(undefined, {confidence}), failed.length, (round) => ({candidate: failed[round] ? bad : ok}))
+            ?.atMs ?? Number.POSITIVE_INFINITY;
         expect(at(0.95)).toBeLessThanOrEqual(at(0.99));
         expect(at(0.99)).toBeLessThanOrEqual(at(0.999));
       }),
@@ -238,7 +303,11 @@ describe('properties', () => {
 
 describe('plans that cannot work', () => {
   test.each<[string, GateSettings, RegExp]>([
-    ['unhealthy below the objective', {'max-error-rate': 0.05, 'unhealthy-error-rate': 0.05}, /not above max-error-rate/],
+    [
+      'unhealthy below the objective',
+      {'max-error-rate': 0.05, 'unhealthy-error-rate': 0.05},
+      /not above max-error-rate/,
+    ],
     ['an objective of zero', {'max-error-rate': 0}, /not between/],
     ['certainty', {confidence: 1}, /from 50% to below 100%/],
     ['too little time', {'max-duration': 60_000, 'min-duration': 0}, /60 probes, but 101/],
@@ -248,7 +317,11 @@ describe('plans that cannot work', () => {
     ['a comparison with something odd', {compare: 'yesterday'}, /neither auto/],
     ['half a runner', {runners: 0.5}, /whole number/],
   ])('%s', (_name, given, what) => {
-    expect(policyProblems(given).map((problem) => `${problem.where} ${problem.what}`).join('\n')).toMatch(what);
+    expect(
+      policyProblems(given)
+        .map((problem) => `${problem.where} ${problem.what}`)
+        .join('\n'),
+    ).toMatch(what);
   });
 
   test('the defaults work', () => {

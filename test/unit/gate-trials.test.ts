@@ -1,21 +1,44 @@
 import {describe, expect, test} from '@jest/globals';
 import {RateEvidence, rateLadder} from '../../src/gate/evidence.js';
-import {consecutiveRule, evidenceRule, failureLimitRule, runningRateRule} from '../../src/gate/rules.js';
 import {resolvePolicy} from '../../src/gate/policy.js';
-import {alarms, burstAlarms, clusteredWindows, gateFigures, latencyFigures, onsetFigures, pairFigures, ruleFigures, steadyWindows, verdicts, windowFigures} from '../../src/gate/trials.js';
+import {consecutiveRule, evidenceRule, failureLimitRule, runningRateRule} from '../../src/gate/rules.js';
+import {
+  alarms,
+  burstAlarms,
+  clusteredWindows,
+  gateFigures,
+  latencyFigures,
+  onsetFigures,
+  pairFigures,
+  ruleFigures,
+  steadyWindows,
+  verdicts,
+  windowFigures,
+} from '../../src/gate/trials.js';
 
 // The acceptance figures of the reference, section 5, in small (`npm run bench gate` runs them in full). Seeded, hence
 // the same on every machine; bounds are those of the full experiment, scaled.
 const seed = 20260822;
 
 describe('false alarms stay below the promise', () => {
-  test.each([[0.01, 0.99, 20], [0.005, 0.99, 4], [0.001, 0.99, 1], [0.01, 0.95, 100], [0.01, 0.999, 3]])('at %f with confidence %f at most %i of 2,000', (rate, confidence, most) => {
+  test.each([
+    [0.01, 0.99, 20],
+    [0.005, 0.99, 4],
+    [0.001, 0.99, 1],
+    [0.01, 0.95, 100],
+    [0.01, 0.999, 3],
+  ])('at %f with confidence %f at most %i of 2,000', (rate, confidence, most) => {
     expect(alarms(rate, 2_000, 1_000, seed, confidence).fails).toBeLessThanOrEqual(most);
   });
 });
 
 describe('detection', () => {
-  test.each([[0.05, 135, 7, 380, 40, 0.98], [0.1, 39, 4, 117, 12, 0.999], [0.2, 16, 2, 41, 5, 0.999], [0.5, 5, 1, 15, 2, 0.999]])('%f', (rate, median, around, p95, aroundP95, share) => {
+  test.each([
+    [0.05, 135, 7, 380, 40, 0.98],
+    [0.1, 39, 4, 117, 12, 0.999],
+    [0.2, 16, 2, 41, 5, 0.999],
+    [0.5, 5, 1, 15, 2, 0.999],
+  ])('%f', (rate, median, around, p95, aroundP95, share) => {
     const figures = alarms(rate, 2_000, 600, seed);
     expect(figures.fails / figures.runs).toBeGreaterThanOrEqual(share - 0.003);
     expect(Math.abs(figures.medianFail - median)).toBeLessThanOrEqual(around);
@@ -32,7 +55,10 @@ describe('passing', () => {
     expect(verdicts(0, 10, 600, seed)).toMatchObject({passes: 10, medianPass: 100});
   });
 
-  test.each([[0.001, 100], [0.01, 181]])('median at %f is %i', (rate, median) => {
+  test.each([
+    [0.001, 100],
+    [0.01, 181],
+  ])('median at %f is %i', (rate, median) => {
     expect(verdicts(rate, 2_000, 600, seed).medianPass).toBe(median);
   });
 
@@ -64,7 +90,12 @@ describe('against a flaky baseline of 3 %', () => {
 });
 
 describe('late onset', () => {
-  test.each([[60, 7], [120, 8], [300, 11], [600, 13]])('dead after %i clean probes: %i more, exactly', (onset, more) => {
+  test.each([
+    [60, 7],
+    [120, 8],
+    [300, 11],
+    [600, 13],
+  ])('dead after %i clean probes: %i more, exactly', (onset, more) => {
     expect(onsetFigures(0, onset, 1, 3, 100, seed)).toMatchObject({fails: 3, medianFail: more, p95Fail: more});
   });
 
@@ -75,7 +106,9 @@ describe('late onset', () => {
 
 describe('ten checks, one promise', () => {
   test('all at the objective', () => {
-    expect(gateFigures(new Array<number>(10).fill(0.01), 200, 400, seed, {'min-duration': 600_000}).fails).toBeLessThanOrEqual(3);
+    expect(
+      gateFigures(new Array<number>(10).fill(0.01), 200, 400, seed, {'min-duration': 600_000}).fails,
+    ).toBeLessThanOrEqual(3);
   });
 
   test('one dead: round 7; all dead: round 3', () => {
@@ -84,7 +117,11 @@ describe('ten checks, one promise', () => {
   });
 
   // Table 2h asks each check for its share of α; the mean of all is never later.
-  test.each([[0.95, [1, 3, 5, 6]], [0.99, [3, 6, 7, 8]], [0.999, [7, 9, 10, 11]]])('a dead one among 1, 5, 10 and 20 at confidence %f', (confidence, expected) => {
+  test.each([
+    [0.95, [1, 3, 5, 6]],
+    [0.99, [3, 6, 7, 8]],
+    [0.999, [7, 9, 10, 11]],
+  ])('a dead one among 1, 5, 10 and 20 at confidence %f', (confidence, expected) => {
     const alone = [1, 5, 10, 20].map((m) => {
       const rate = new RateEvidence({maxErrorRate: 0.01, ladder: rateLadder(0.05), burstGuard: 0.5, restartEvery: 60});
       while (rate.add(1) < Math.log(m / (1 - confidence)) - 1e-9);
@@ -92,17 +129,25 @@ describe('ten checks, one promise', () => {
     });
     expect(alone).toEqual(expected);
     [1, 5, 10, 20].forEach((m, i) => {
-      expect(gateFigures([1, ...new Array<number>(m - 1).fill(0)], 1, 100, seed, {confidence}).medianFail).toBeLessThanOrEqual(expected[i]!);
+      expect(
+        gateFigures([1, ...new Array<number>(m - 1).fill(0)], 1, 100, seed, {confidence}).medianFail,
+      ).toBeLessThanOrEqual(expected[i]!);
     });
   });
 });
 
 describe('latency', () => {
-  test.each([[1, 4], [1.1, 9]])('factor %f is no alarm', (factor, most) => {
+  test.each([
+    [1, 4],
+    [1.1, 9],
+  ])('factor %f is no alarm', (factor, most) => {
     expect(latencyFigures(factor, 600, 600, seed).fails).toBeLessThanOrEqual(most);
   });
 
-  test.each([[1.5, 50, 5], [5, 4, 1]])('factor %f is found after about %i pairs', (factor, median, around) => {
+  test.each([
+    [1.5, 50, 5],
+    [5, 4, 1],
+  ])('factor %f is found after about %i pairs', (factor, median, around) => {
     expect(Math.abs(latencyFigures(factor, 600, 600, seed).medianFail - median)).toBeLessThanOrEqual(around);
   });
 
@@ -133,7 +178,8 @@ describe('against the peers, on the same streams', () => {
 
   test('at 1 % a hundredth of the false alarms', () => {
     const gate = ruleFigures(() => evidenceRule(policy), 0.01, 1_000, 2_000, seed).fails;
-    for (const peer of [() => runningRateRule(), () => failureLimitRule(3)]) expect(gate).toBeLessThanOrEqual(ruleFigures(peer, 0.01, 1_000, 2_000, seed).fails / 100);
+    for (const peer of [() => runningRateRule(), () => failureLimitRule(3)])
+      expect(gate).toBeLessThanOrEqual(ruleFigures(peer, 0.01, 1_000, 2_000, seed).fails / 100);
   });
 });
 

@@ -44,6 +44,9 @@ test.each([
 
 const bits = (text: string) => [...text].map(Number);
 
-test.each([['1010001', '1011101', 1.095505], ['1111110111', '0010100000', 11.150295]])('plug-in pairs of the safestats manual: %s, %s', (a, b, expected) => {
+test.each([
+  ['1010001', '1011101', 1.095505],
+  ['1111110111', '0010100000', 11.150295],
+])('plug-in pairs of the safestats manual: %s, %s', (a, b, expected) => {
   expect(plugInPairs(bits(a), bits(b))).toBeCloseTo(expected, 6);
 });

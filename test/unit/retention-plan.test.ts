@@ -1,16 +1,40 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
-import {type PlanLimits, periodOf, planRetention, type RetainedSet, type RetentionRules} from '../../src/backup/retention-plan.js';
+import {
+  type PlanLimits,
+  periodOf,
+  planRetention,
+  type RetainedSet,
+  type RetentionRules,
+} from '../../src/backup/retention-plan.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;
 const now = Date.UTC(2026, 10, 22, 18, 45);
-const none: RetentionRules = {keepLast: 0, hourly: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, keepWithinMs: 0, minVerified: 1};
+const none: RetentionRules = {
+  keepLast: 0,
+  hourly: 0,
+  daily: 0,
+  weekly: 0,
+  monthly: 0,
+  yearly: 0,
+  keepWithinMs: 0,
+  minVerified: 1,
+};
 const loose: PlanLimits = {staleAfterMs: 2 * day, maxShare: 1};
 
-const set = (agoMs: number, more: Partial<RetainedSet> = {}): RetainedSet => ({id: `s${agoMs}`, atMs: now - agoMs, proven: false, failed: false, neededBy: [], ...more});
-const daily = (count: number, more: (i: number) => Partial<RetainedSet> = () => ({})) => Array.from({length: count}, (_, i) => set(i * day, more(i)));
-const removed = (sets: readonly RetainedSet[], rules: Partial<RetentionRules>, limits: PlanLimits = loose) => planRetention(sets, {...none, ...rules}, limits, now).remove;
+const set = (agoMs: number, more: Partial<RetainedSet> = {}): RetainedSet => ({
+  id: `s${agoMs}`,
+  atMs: now - agoMs,
+  proven: false,
+  failed: false,
+  neededBy: [],
+  ...more,
+});
+const daily = (count: number, more: (i: number) => Partial<RetainedSet> = () => ({})) =>
+  Array.from({length: count}, (_, i) => set(i * day, more(i)));
+const removed = (sets: readonly RetainedSet[], rules: Partial<RetentionRules>, limits: PlanLimits = loose) =>
+  planRetention(sets, {...none, ...rules}, limits, now).remove;
 
 describe('retention plans', () => {
   test('keep-last keeps so many', () => {
@@ -23,7 +47,10 @@ describe('retention plans', () => {
   });
 
   test('while a rule is not full the oldest stays', () => {
-    expect(planRetention(daily(5), {...none, yearly: 3}, loose, now).keep.map(({id}) => id)).toEqual(['s0', `s${4 * day}`]);
+    expect(planRetention(daily(5), {...none, yearly: 3}, loose, now).keep.map(({id}) => id)).toEqual([
+      's0',
+      `s${4 * day}`,
+    ]);
   });
 
   test('a proven set of a period goes before a newer unproven one', () => {
@@ -46,11 +73,16 @@ describe('retention plans', () => {
 
   test('proven sets stay whatever their age', () => {
     const sets = [...daily(4), ...[400, 500, 600, 700].map((days) => set(days * day, {proven: true}))];
-    expect(removed(sets, {keepLast: 1, minVerified: 3})).toEqual([...[1, 2, 3].map((i) => `s${i * day}`), `s${700 * day}`]);
+    expect(removed(sets, {keepLast: 1, minVerified: 3})).toEqual([
+      ...[1, 2, 3].map((i) => `s${i * day}`),
+      `s${700 * day}`,
+    ]);
   });
 
   test('what a release or a hold needs stays', () => {
-    expect(removed([set(0), set(90 * day, {neededBy: ['live release']}), set(91 * day)], {keepLast: 1})).toEqual([`s${91 * day}`]);
+    expect(removed([set(0), set(90 * day, {neededBy: ['live release']}), set(91 * day)], {keepLast: 1})).toEqual([
+      `s${91 * day}`,
+    ]);
   });
 
   test.each<[rule: string, sets: RetainedSet[], rules: Partial<RetentionRules>, limits: PlanLimits, code: string]>([
@@ -72,7 +104,12 @@ describe('retention plans', () => {
   });
   const anySets = fc
     .uniqueArray(anySet, {minLength: 1, maxLength: 60, selector: ({ago}) => ago})
-    .map((items) => [set(0), ...items.filter(({ago}) => ago > 0).map(({ago, proven, failed, held}) => set(ago * hour, {proven, failed, neededBy: held ? ['held'] : []}))]);
+    .map((items) => [
+      set(0),
+      ...items
+        .filter(({ago}) => ago > 0)
+        .map(({ago, proven, failed, held}) => set(ago * hour, {proven, failed, neededBy: held ? ['held'] : []})),
+    ]);
   const anyRules = fc.record({
     keepLast: fc.integer({min: 1, max: 9}),
     hourly: fc.integer({min: 0, max: 5}),
@@ -106,7 +143,9 @@ describe('retention plans', () => {
         expect(sets.filter(({id, atMs}) => gone.has(id) && now - atMs < rules.keepWithinMs)).toEqual([]);
         expect(sets.filter(({id, neededBy}) => gone.has(id) && neededBy.length)).toEqual([]);
         const proven = sets.filter(({proven, failed}) => proven && !failed);
-        expect(proven.filter(({id}) => !gone.has(id)).length).toBeGreaterThanOrEqual(Math.min(proven.length, rules.minVerified));
+        expect(proven.filter(({id}) => !gone.has(id)).length).toBeGreaterThanOrEqual(
+          Math.min(proven.length, rules.minVerified),
+        );
       }),
     );
   });
@@ -115,21 +154,36 @@ describe('retention plans', () => {
     fc.assert(
       fc.property(anySets, anyRules, fc.infiniteStream(fc.nat()), (sets, rules, random) => {
         const {remove} = plan(sets, rules);
-        const shuffled = sets.map((one) => ({one, key: random.next().value as number})).sort((a, b) => a.key - b.key).map(({one}) => one);
+        const shuffled = sets
+          .map((one) => ({one, key: random.next().value as number}))
+          .sort((a, b) => a.key - b.key)
+          .map(({one}) => one);
         expect(plan(shuffled, rules).remove).toEqual(remove);
-        expect(plan(sets.filter(({id}) => !remove.includes(id)), rules).remove).toEqual([]);
+        expect(
+          plan(
+            sets.filter(({id}) => !remove.includes(id)),
+            rules,
+          ).remove,
+        ).toEqual([]);
       }),
     );
   });
 
   test('always: failed sets never cost a sound one its place', () => {
     fc.assert(
-      fc.property(anySets, anyRules, fc.array(fc.integer({min: 1, max: 20_000}), {maxLength: 10}), (sets, rules, minutes) => {
-        const before = new Set(plan(sets, rules).remove);
-        const failures = [...new Set(minutes)].map((ago) => set(ago * 60_000 + 1, {failed: true}));
-        const after = plan([...sets, ...failures], rules).remove.filter((id) => sets.find((one) => one.id === id && !one.failed));
-        expect(after.filter((id) => !before.has(id))).toEqual([]);
-      }),
+      fc.property(
+        anySets,
+        anyRules,
+        fc.array(fc.integer({min: 1, max: 20_000}), {maxLength: 10}),
+        (sets, rules, minutes) => {
+          const before = new Set(plan(sets, rules).remove);
+          const failures = [...new Set(minutes)].map((ago) => set(ago * 60_000 + 1, {failed: true}));
+          const after = plan([...sets, ...failures], rules).remove.filter((id) =>
+            sets.find((one) => one.id === id && !one.failed),
+          );
+          expect(after.filter((id) => !before.has(id))).toEqual([]);
+        },
+      ),
     );
   });
 });

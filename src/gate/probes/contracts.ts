@@ -12,9 +12,15 @@ export const probeCors: Probe = async (check, context) => {
   try {
     let answer: Answer | undefined;
     const anyStatus = Array.from({length: 400}, (_, i) => 100 + i);
-    const result = await ask({...check, headers}, {method: 'OPTIONS', expect: {status: anyStatus}}, context, undefined, (given) => {
-      answer = given;
-    });
+    const result = await ask(
+      {...check, headers},
+      {method: 'OPTIONS', expect: {status: anyStatus}},
+      context,
+      undefined,
+      (given) => {
+        answer = given;
+      },
+    );
     if (!answer || result.outcome !== 'ok') return result;
     return {...result, ...judgePreflight(answer, check.origin!, method)};
   } catch (error) {
@@ -22,13 +28,20 @@ export const probeCors: Probe = async (check, context) => {
   }
 };
 
-function judgePreflight({headers}: Answer, origin: string, method: string): Partial<ProbeResult> & Pick<ProbeResult, 'outcome'> {
+function judgePreflight(
+  {headers}: Answer,
+  origin: string,
+  method: string,
+): Partial<ProbeResult> & Pick<ProbeResult, 'outcome'> {
   const allowed = headers['access-control-allow-origin'];
   const methods = headers['access-control-allow-methods'];
-  if (allowed !== origin && allowed !== '*') return broken(`access-control-allow-origin: ${origin}`, allowed ?? 'no such header');
+  if (allowed !== origin && allowed !== '*')
+    return broken(`access-control-allow-origin: ${origin}`, allowed ?? 'no such header');
   const simple = /^(GET|HEAD|POST)$/.test(method);
   const named = methods?.split(',').some((name) => name.trim().toUpperCase() === method || name.trim() === '*');
-  return simple || named ? {outcome: 'ok'} : broken(`access-control-allow-methods with ${method}`, methods ?? 'no such header');
+  return simple || named
+    ? {outcome: 'ok'}
+    : broken(`access-control-allow-methods with ${method}`, methods ?? 'no such header');
 }
 
 function broken(expected: string, got: string): ProbeResult {
@@ -60,5 +73,12 @@ async function askForeign(check: CheckDefinition, context: ProbeContext, request
   if (status >= 500) throw new ProbeError('status-5xx', `status ${status} for the foreign token`, {request, status});
   // The excerpt would be another tenant's data: it is left out.
   const {excerpt: _, ...rest} = foreign;
-  return {...rest, outcome: 'broken', class: 'assertion', expected: `status ${allowed.join(' or ')} for another organisation's token`, got: `status ${status}`, detail: `another organisation's token was answered with status ${status}`};
+  return {
+    ...rest,
+    outcome: 'broken',
+    class: 'assertion',
+    expected: `status ${allowed.join(' or ')} for another organisation's token`,
+    got: `status ${status}`,
+    detail: `another organisation's token was answered with status ${status}`,
+  };
 }

@@ -6,14 +6,23 @@ import {classOfCode, type Probe, type ProbeContext, ProbeError, type ProbeResult
 
 /** Tables in which the usual tools note their migrations, and the column that names the newest. */
 const migrationTables: ReadonlyArray<readonly [table: string, query: string]> = [
-  ['_prisma_migrations', 'select migration_name as head from _prisma_migrations where finished_at is not null order by finished_at desc, migration_name desc limit 1'],
+  [
+    '_prisma_migrations',
+    'select migration_name as head from _prisma_migrations where finished_at is not null order by finished_at desc, migration_name desc limit 1',
+  ],
   ['knex_migrations', 'select name as head from knex_migrations order by id desc limit 1'],
   ['pgmigrations', 'select name as head from pgmigrations order by id desc limit 1'],
   ['schema_migrations', 'select version::text as head from schema_migrations order by version desc limit 1'],
-  ['flyway_schema_history', 'select version as head from flyway_schema_history where success order by installed_rank desc limit 1'],
+  [
+    'flyway_schema_history',
+    'select version as head from flyway_schema_history where success order by installed_rank desc limit 1',
+  ],
   ['alembic_version', 'select version_num as head from alembic_version limit 1'],
   ['django_migrations', "select app || '.' || name as head from django_migrations order by id desc limit 1"],
-  ['drizzle.__drizzle_migrations', 'select hash as head from drizzle.__drizzle_migrations order by created_at desc limit 1'],
+  [
+    'drizzle.__drizzle_migrations',
+    'select hash as head from drizzle.__drizzle_migrations order by created_at desc limit 1',
+  ],
 ];
 
 /** Connects over TLS, asks one query, and compares the newest migration. The address comes from a variable. */
@@ -39,7 +48,9 @@ async function connectAndAsk(check: CheckDefinition, address: string, context: P
     return await within(timeoutMs, context.signal, facts, async () => {
       await client.connect();
       const lack = (await queryLack(check, client)) ?? (await migrationLack(check, client));
-      return lack ? {outcome: 'failed', ...facts(), ...lack, detail: context.redact(`expected ${lack.expected}, got ${lack.got}`)} : {outcome: 'ok', ...facts()};
+      return lack
+        ? {outcome: 'failed', ...facts(), ...lack, detail: context.redact(`expected ${lack.expected}, got ${lack.got}`)}
+        : {outcome: 'ok', ...facts()};
     });
   } catch (error) {
     throw error instanceof ProbeError ? error : pgError(error as Error & {code?: string}, facts());
@@ -50,11 +61,13 @@ async function connectAndAsk(check: CheckDefinition, address: string, context: P
 
 /** Without `sslmode` a database elsewhere is reached over TLS; its certificate is checked only on `verify-…`, as libpq does. */
 function configOf(address: string, timeoutMs: number, {ca}: ProbeContext): {config: ClientConfig; shown: string} {
-  if (!URL.canParse(address) || !/^postgres(ql)?:$/.test(new URL(address).protocol)) throw new ProbeError('local', 'the database address is no postgres:// address');
+  if (!URL.canParse(address) || !/^postgres(ql)?:$/.test(new URL(address).protocol))
+    throw new ProbeError('local', 'the database address is no postgres:// address');
   const url = new URL(address);
   const local = /^(localhost|127\.|\[?::1)/.test(url.hostname) || url.hostname === '';
   const mode = url.searchParams.get('sslmode') ?? (local ? 'disable' : 'require');
-  if (!/^(disable|allow|prefer|require|verify-ca|verify-full)$/.test(mode)) throw new ProbeError('local', 'the database address has an unknown sslmode');
+  if (!/^(disable|allow|prefer|require|verify-ca|verify-full)$/.test(mode))
+    throw new ProbeError('local', 'the database address has an unknown sslmode');
   const ssl = mode === 'disable' ? false : {rejectUnauthorized: mode.startsWith('verify'), ...(ca ? {ca} : {})};
   const config: ClientConfig = {
     host: decodeURIComponent(url.hostname.replace(/^\[|\]$/g, '')) || url.searchParams.get('host') || 'localhost',
@@ -70,16 +83,26 @@ function configOf(address: string, timeoutMs: number, {ca}: ProbeContext): {conf
   return {config, shown: `PostgreSQL ${url.hostname}:${config.port}/${config.database}`};
 }
 
-function within<T>(ms: number, signal: AbortSignal, facts: () => Partial<ProbeResult>, work: () => Promise<T>): Promise<T> {
+function within<T>(
+  ms: number,
+  signal: AbortSignal,
+  facts: () => Partial<ProbeResult>,
+  work: () => Promise<T>,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new ProbeError('timeout', `no answer from the database within ${ms} ms`, facts())), ms);
+    const timer = setTimeout(
+      () => reject(new ProbeError('timeout', `no answer from the database within ${ms} ms`, facts())),
+      ms,
+    );
     const onAbort = () => reject(new ProbeError('local', 'stopped by the gate'));
     signal.addEventListener('abort', onAbort, {once: true});
     if (signal.aborted) onAbort();
-    work().then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    });
+    work()
+      .then(resolve, reject)
+      .finally(() => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+      });
   });
 }
 
@@ -91,7 +114,11 @@ async function queryLack(check: CheckDefinition, client: Client): Promise<Lack |
   const rules = check.expect?.json;
   if (!rules?.length) return undefined;
   const body = Buffer.from(JSON.stringify(rows[0]));
-  return shortfall({status: 200, headers: {}, body, bodyBytes: body.length, latencyMs: 0}, {json: rules}, {url: new URL('http://database.invalid')});
+  return shortfall(
+    {status: 200, headers: {}, body, bodyBytes: body.length, latencyMs: 0},
+    {json: rules},
+    {url: new URL('http://database.invalid')},
+  );
 }
 
 async function migrationLack(check: CheckDefinition, client: Client): Promise<Lack | undefined> {
@@ -105,13 +132,22 @@ async function migrationLack(check: CheckDefinition, client: Client): Promise<La
     if (rows[0]?.head) heads.push(rows[0].head);
   }
   if (heads.includes(wanted)) return undefined;
-  return {class: 'assertion', expected: `${wanted} as the newest migration`, got: heads.join(', ') || 'no known table of migrations'};
+  return {
+    class: 'assertion',
+    expected: `${wanted} as the newest migration`,
+    got: heads.join(', ') || 'no known table of migrations',
+  };
 }
 
 /** A refusal by the server carries an SQLSTATE of five characters; everything else is a matter of the network. */
 function pgError(error: Error & {code?: string}, facts: Partial<ProbeResult>): ProbeError {
   const isState = /^[0-9A-Z]{5}$/.test(error.code ?? '') && !/^E[A-Z]{4}$/.test(error.code ?? '');
-  if (isState) return new ProbeError(/^(08|53|57)/.test(error.code!) ? 'connect' : 'assertion', `the database refused: ${error.message} (${error.code})`, facts);
+  if (isState)
+    return new ProbeError(
+      /^(08|53|57)/.test(error.code!) ? 'connect' : 'assertion',
+      `the database refused: ${error.message} (${error.code})`,
+      facts,
+    );
   if (/timeout/i.test(error.message)) return new ProbeError('timeout', error.message, facts);
   if (/SSL|certificate/i.test(error.message)) return new ProbeError('tls', error.message, facts);
   return new ProbeError(error.code ? classOfCode(error.code) : 'connect', error.message || 'connection failed', facts);

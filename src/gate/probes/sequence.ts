@@ -1,8 +1,8 @@
+import type {StepDefinition} from '../policy.js';
 import {redactor} from '../redaction.js';
 import {select} from './expectation.js';
 import {ask} from './http.js';
 import {type Answer, type Probe, type ProbeContext, type ProbeResult, resultOf} from './probe.js';
-import type {StepDefinition} from '../policy.js';
 
 /** Steps in order, such as log in, then read; values saved by one are used by later ones as `{name}`. */
 export const probeSequence: Probe = async (check, context) => {
@@ -20,9 +20,15 @@ export const probeSequence: Probe = async (check, context) => {
   async function runStep(step: StepDefinition): Promise<ProbeResult> {
     try {
       let answer: Answer | undefined;
-      const result = await ask(check, step, careful, (text) => fill(text, saved), (given) => {
-        answer = given;
-      });
+      const result = await ask(
+        check,
+        step,
+        careful,
+        (text) => fill(text, saved),
+        (given) => {
+          answer = given;
+        },
+      );
       return result.outcome === 'ok' && answer ? keep(step, answer, saved, result) : result;
     } catch (error) {
       return resultOf(error, careful.redact);
@@ -31,7 +37,9 @@ export const probeSequence: Probe = async (check, context) => {
 };
 
 function fill(text: string, saved: Readonly<Record<string, string>>): string {
-  return text.replace(/\{([a-z][\w-]*)\}/gi, (whole, name: string) => (Object.hasOwn(saved, name) ? saved[name]! : whole));
+  return text.replace(/\{([a-z][\w-]*)\}/gi, (whole, name: string) =>
+    Object.hasOwn(saved, name) ? saved[name]! : whole,
+  );
 }
 
 function keep(step: StepDefinition, answer: Answer, saved: Record<string, string>, result: ProbeResult): ProbeResult {
@@ -39,7 +47,15 @@ function keep(step: StepDefinition, answer: Answer, saved: Record<string, string
   const document = parse(answer.body.toString('utf8'));
   for (const [name, path] of Object.entries(step.save)) {
     const [value] = document === undefined ? [] : select(document, path);
-    if (typeof value !== 'string' && typeof value !== 'number') return {...result, outcome: 'failed', class: 'assertion', expected: `${path} to save as {${name}}`, got: 'nothing there', detail: `expected ${path} to save as {${name}}, got nothing there`};
+    if (typeof value !== 'string' && typeof value !== 'number')
+      return {
+        ...result,
+        outcome: 'failed',
+        class: 'assertion',
+        expected: `${path} to save as {${name}}`,
+        got: 'nothing there',
+        detail: `expected ${path} to save as {${name}}, got nothing there`,
+      };
     saved[name] = String(value);
   }
   return result;

@@ -2,7 +2,11 @@ import type {CheckDefinition} from '../policy.js';
 import type {ProbeContext} from './probe.js';
 
 /** Host and port of checks that speak to a socket: their own, or those of their address. */
-export function socketOf(check: CheckDefinition, {side}: Pick<ProbeContext, 'side'>, defaultPort?: number): {readonly host: string; readonly port: number} {
+export function socketOf(
+  check: CheckDefinition,
+  {side}: Pick<ProbeContext, 'side'>,
+  defaultPort?: number,
+): {readonly host: string; readonly port: number} {
   const address = check.url ?? side.urls[check.target ?? 'backend'];
   const url = address === undefined ? undefined : new URL(address);
   const host = check.host ?? url?.hostname.replace(/^\[|\]$/g, '');
