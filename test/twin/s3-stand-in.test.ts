@@ -213,14 +213,19 @@ describe('bodies', () => {
 
   test('a body that changes on its way is refused and not kept, buffer or stream', async () => {
     await using server = await start();
-    const client = clientOf(server);
-    client.middlewareStack.add(
-      (next) => async (args) => next({...args, request: tampered(args.request as {body: unknown})}),
-      {step: 'finalizeRequest', priority: 'low', name: 'wire'},
-    );
+    const overBadWire = (config: S3ClientConfig) => {
+      const client = clientOf(server, config);
+      client.middlewareStack.add(
+        (next) => async (args) => next({...args, request: tampered(args.request as {body: unknown})}),
+        {step: 'finalizeRequest', priority: 'low', name: 'wire'},
+      );
+      return client;
+    };
+    const unchecked = overBadWire({requestChecksumCalculation: 'WHEN_REQUIRED'});
     await expect(
-      client.send(new PutObjectCommand({Bucket, Key: 'buffer', Body: Buffer.alloc(1_000, 'a')})),
-    ).rejects.toMatchObject({$metadata: {httpStatusCode: 400}});
+      unchecked.send(new PutObjectCommand({Bucket, Key: 'buffer', Body: Buffer.alloc(1_000, 'a')})),
+    ).rejects.toMatchObject({name: 'XAmzContentSHA256Mismatch', $metadata: {httpStatusCode: 400}});
+    const client = overBadWire({});
     await expect(
       client.send(
         new PutObjectCommand({
