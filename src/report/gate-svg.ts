@@ -24,7 +24,7 @@ export function gateSvg(record: EvidenceRecord): string {
   const body = plots
     .map((plot, i) => `<g transform="translate(0 ${70 + i * (plotHeight + top + bottom)})">${draw(plot)}</g>`)
     .join('');
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(record.sentence)}"><style>${style}</style>${sentence(record.sentence)}${body}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(record.sentence)}"><style>${style}</style>${sentence(record.sentence)}${body}</svg>\n`;
 }
 
 function sentence(text: string): string {
@@ -36,7 +36,7 @@ function sentence(text: string): string {
   }
   return rows
     .slice(0, 4)
-    .map((row, i) => `<text x="16" y="${20 + 16 * i}">${escape(row)}</text>`)
+    .map((row, i) => `<text x="16" y="${20 + 16 * i}">${escapeXml(row)}</text>`)
     .join('');
 }
 
@@ -53,7 +53,7 @@ function draw(plot: Plot): string {
   });
   const lines = plot.lines.map(
     (line) =>
-      `<path stroke="${line.color}"${line.dashed ? ' stroke-dasharray="6 4"' : ''} d="${line.values.map((value, i) => `${i ? 'L' : 'M'}${at(x(line.values.length > 1 ? i / (line.values.length - 1) : 0))} ${at(y(value))}`).join('')}"><title>${escape(line.name)}</title></path>`,
+      `<path stroke="${line.color}"${line.dashed ? ' stroke-dasharray="6 4"' : ''} d="${line.values.map((value, i) => `${i ? 'L' : 'M'}${at(x(line.values.length > 1 ? i / (line.values.length - 1) : 0))} ${at(y(value))}`).join('')}"><title>${escapeXml(line.name)}</title></path>`,
   );
   const ticks = (plot.ticks ?? []).map(
     (tick) =>
@@ -61,9 +61,9 @@ function draw(plot: Plot): string {
   );
   const key = plot.lines.map(
     (line, i) =>
-      `<g transform="translate(${left + i * 155} ${top + plotHeight + 36})"><rect width="10" height="10" y="-9" fill="${line.color}"/><text x="15">${escape(oneLine(line.name, 24))}</text></g>`,
+      `<g transform="translate(${left + i * 155} ${top + plotHeight + 36})"><rect width="10" height="10" y="-9" fill="${line.color}"/><text x="15">${escapeXml(oneLine(line.name, 24))}</text></g>`,
   );
-  return `<text class="title" x="${left}" y="18">${escape(plot.title)}</text><text x="${left}" y="36">${escape(plot.yTitle)} over ${escape(plot.xTitle)}</text>${grid.join('')}${lines.join('')}${ticks.join('')}${key.join('')}`;
+  return `<text class="title" x="${left}" y="18">${escapeXml(plot.title)}</text><text x="${left}" y="36">${escapeXml(plot.yTitle)} over ${escapeXml(plot.xTitle)}</text>${grid.join('')}${lines.join('')}${ticks.join('')}${key.join('')}`;
 }
 
 function at(position: number): string {
@@ -74,6 +74,6 @@ function figure(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-function escape(text: string): string {
+function escapeXml(text: string): string {
   return oneLine(text, 500).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }

@@ -1,8 +1,10 @@
 import {afterEach, beforeEach, expect, test} from '@jest/globals';
 import {type GateRun, runGate} from '../../src/gate/run-gate.js';
+import {verifyRecord} from '../../src/gate/verify.js';
 import {type Exchange, type StandIn, sendJson, startStandIn} from '../../src/rehearsal/stand-in.js';
 
 const commit = 'a'.repeat(40);
+const fast = {interval: 10, 'min-duration': 0, 'max-duration': 20_000, 'warm-up': 500};
 /** Scripted product: the answer to the n-th request on each side. */
 type Script = (n: number, exchange: Exchange) => void;
 
@@ -30,7 +32,7 @@ afterEach(async () => {
 
 function gate(overrides: Partial<GateRun> = {}): GateRun {
   return {
-    policy: {interval: 10, 'min-duration': 0, 'max-duration': 20_000, 'warm-up': 500},
+    policy: fast,
     checks: [
       {name: 'api', path: '/health', expect: {json: [{path: '$.status', equals: 'ok'}], commit: {header: 'x-commit'}}},
     ],
@@ -118,7 +120,7 @@ test('a plan that cannot work is refused before the first probe, with every prob
   });
   await expect(runGate(run)).rejects.toMatchObject({
     code: 'GATE_PLAN',
-    message: expect.stringMatching(/unhealthy-error-rate[^]*used twice[^]*MISSING/),
+    message: expect.stringMatching(/unhealthy-error-rate[\s\S]*used twice[\s\S]*MISSING/),
   });
   await expect(runGate(run)).rejects.toThrow('is not a JSONPath');
   expect(product.requests).toHaveLength(0);
@@ -128,4 +130,119 @@ test('a plan too short for a verdict is refused', async () => {
   await expect(runGate(gate({policy: {interval: 1_000, 'max-duration': 60_000, 'min-duration': 0}}))).rejects.toThrow(
     /60 probes, but 101 clean ones are needed/,
   );
+});
+
+test('a round in which the control fails too is void', async () => {
+  let n = 0;
+  await using control = await startStandIn(({response}) => sendJson(response, n++ % 12 === 5 ? 500 : 200, {}));
+  // The product fails exactly when the control does: the network's fault, not the release's.
+  script = (k, exchange) => (k % 12 === 5 ? broken : healthy)(k, exchange);
+  const result = await runGate(gate({policy: {...fast, 'control-url': control.url}}));
+  expect(result.verdict).toBe('pass');
+  expect(result.record.overall.void_rounds).toBeGreaterThan(5);
+  expect(result.record.checks[0]!.failures).toBeLessThanOrEqual(1);
+});
+
+test('probes that hang overlap: three timeouts take little longer than one', async () => {
+  script = (n, exchange) => {
+    if (n < 1) healthy(n, exchange);
+  };
+  const result = await runGate(
+    gate({policy: {...fast, interval: 50}, checks: [{name: 'api', path: '/health', timeout: 600}]}),
+  );
+  expect(result.record.checks[0]).toMatchObject({failures: 3, failure_classes: {timeout: 3}});
+  // Later rounds went out while the first still hung: far more requests than the three that decided.
+  expect(product.requests.length).toBeGreaterThanOrEqual(7);
+});
+
+test('a contract is read once and again after two seconds, and then decides', async () => {
+  const result = await runGate(
+    gate({
+      policy: {...fast, 'max-duration': 20_000, 'min-duration': 15_000},
+      checks: [
+        {name: 'api', path: '/health'},
+        {name: 'cors', kind: 'cors', path: '/health', origin: 'https://shop.example'},
+      ],
+    }),
+  );
+  expect(result.verdict).toBe('fail');
+  expect(result.record.checks[1]).toMatchObject({letters: '!2', state: 'broken'});
+  expect(result.sentence).toBe(
+    'FAIL: cors broke its contract twice: expected access-control-allow-origin: https://shop.example, got no such header.',
+  );
+  expect(product.requests.filter((request) => request.method === 'OPTIONS')).toHaveLength(2);
+});
+
+test('what is undecided at the time limit is reported as the policy says, and says so', async () => {
+  script = (n, exchange) => (n % 35 === 34 ? broken : healthy)(n, exchange);
+  const policy = {...fast, 'max-duration': 2_600, confidence: 0.999, interval: 10};
+  const result = await runGate(gate({policy: {...policy, 'on-timeout': 'pass'}}));
+  expect(result.verdict).toBe('pass');
+  expect(result.record).toMatchObject({verdict: 'inconclusive', reported: 'pass'});
+  expect(result.sentence).toMatch(
+    /^INCONCLUSIVE at the time limit .* more clean probes would give PASS.* Reported as PASS by `on-timeout`/,
+  );
+});
+
+test("the platform's counts of users' requests speak too", async () => {
+  const source = 'traffic backend';
+  let minute = 0;
+  const result = await runGate(
+    gate({
+      policy: {...fast, 'min-duration': 10_000, 'max-duration': 12_000},
+      traffic: {
+        ids: [source],
+        everyMs: 10,
+        read: async () => [{source, atMs: 60_000 * ++minute, requests: 500, errors: 200}],
+      },
+    }),
+  );
+  expect(result.verdict).toBe('fail');
+  expect(result.sentence).toMatch(
+    /^FAIL by users' own requests: traffic backend: \d+ of \d+ requests failed in \d windows?/,
+  );
+});
+
+test('counts that cannot be read are noted, and the probes decide', async () => {
+  const result = await runGate(
+    gate({traffic: {ids: ['traffic backend'], everyMs: 10, read: async () => Promise.reject(new Error('refused'))}}),
+  );
+  expect(result.verdict).toBe('pass');
+  expect(result.record.notes[0]).toContain('could not be read');
+});
+
+test('a fired signal ends it at once as cancelled', async () => {
+  const controller = new AbortController();
+  const running = runGate(gate({policy: {...fast, 'min-duration': 20_000}, signal: controller.signal}));
+  setTimeout(() => controller.abort(), 100);
+  await expect(running).rejects.toMatchObject({code: 'CANCELLED'});
+});
+
+test('a machine without name resolution is an error of the measurement', async () => {
+  const result = await runGate(
+    gate({probes: {http: async () => ({outcome: 'unusable', class: 'local', detail: 'getaddrinfo EAI_AGAIN'})}}),
+  );
+  expect(result.verdict).toBe('error');
+  expect(result.sentence).toContain('could not be reached from this machine');
+});
+
+test('every recorded run verifies by replay', async () => {
+  script = (n, exchange) => (n % 9 === 8 ? broken : healthy)(n, exchange);
+  const result = await runGate(
+    gate({
+      baseline: {urls: {backend: previous.url}},
+      checks: [
+        {name: 'api', path: '/health', 'max-latency': 2_000},
+        {name: 'extra', path: '/x', severity: 'advisory'},
+      ],
+    }),
+  );
+  expect(verifyRecord(JSON.parse(JSON.stringify(result.record)) as typeof result.record)).toEqual([]);
+});
+
+test('progress is a line every few seconds, not a flood', async () => {
+  const lines: string[] = [];
+  await runGate(gate({progress: (line) => lines.push(line)}));
+  expect(lines.length).toBeGreaterThanOrEqual(2);
+  expect(lines.length).toBeLessThanOrEqual(4);
 });
