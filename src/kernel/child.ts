@@ -42,6 +42,8 @@ export interface Child {
 }
 
 const killAfterMs = 2_000;
+/** How long output may still arrive after the end of a program. */
+const lingerMs = 500;
 const stderrLimit = 64 * 1024;
 
 /** Starts a program without a shell. The caller must look at `exit`: a broken program may well have written output. */
@@ -56,10 +58,19 @@ export function startChild(options: ChildOptions): Child {
     windowsHide: true,
   });
   let killer: NodeJS.Timeout | undefined;
+  const hangUp = () => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
   const stop = () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGINT');
-    killer ??= setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    killer ??= setTimeout(() => {
+      child.kill('SIGKILL');
+      // A program of the program's own may still hold the other ends, and would keep the readers waiting.
+      hangUp();
+    }, killAfterMs);
+    child.once('exit', () => setTimeout(hangUp, lingerMs).unref());
   };
   if (options.signal?.aborted) stop();
   options.signal?.addEventListener('abort', stop, {once: true});
@@ -116,7 +127,11 @@ function collectExit(child: ChildProcess, secrets: readonly string[]): Promise<C
       if (child.pid === undefined) resolve({code: null, signal: null, stderr: '', startError});
     });
     child.once('exit', (code, signal) => {
-      void stderrEnd.then(() => resolve({code, signal, stderr: redact(lastLines(stderr), secrets)}));
+      // Not for ever: a grandchild may have inherited it.
+      const patience = setTimeout(() => child.stderr?.destroy(), lingerMs);
+      void stderrEnd
+        .finally(() => clearTimeout(patience))
+        .then(() => resolve({code, signal, stderr: redact(lastLines(stderr), secrets)}));
     });
   });
 }

@@ -77,18 +77,42 @@ export function startDump(request: DumpRequest): Dump {
   around?.stdin?.destroy();
   const children = around ? [dump, around] : [dump];
   const said: string[] = [];
-  const stream = readProduct((around ?? dump).stdout!, children, request.idleLimitMs, async () => {
+  const product = readProduct((around ?? dump).stdout!, children, request.idleLimitMs, async () => {
     const exit = await dump.exit;
     if (signal.aborted) throw signal.reason instanceof Failure ? signal.reason : cancelled('The dump');
     if (!succeeded(exit)) throw programFailure('pg_dump', exit);
     if (around) await expectCompressed(await around.exit);
     said.push(...exit.stderr.split('\n').filter(Boolean));
   });
+  const stream = expectArchive(product, around ? zstdMark : archiveMark);
   return {
     stream,
     args: args.filter((arg) => !arg.startsWith('--snapshot') && !arg.startsWith('--dbname')),
     warnings: () => said,
   };
+}
+
+const archiveMark = Buffer.from('PGDMP');
+const zstdMark = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+
+/** A program that succeeds without writing an archive is not believed; what it wrote instead would open for nobody. */
+async function* expectArchive(source: AsyncIterable<Buffer>, mark: Buffer): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of source) {
+    if (head) {
+      head = Buffer.concat([head, chunk.subarray(0, mark.length)]);
+      if (!mark.subarray(0, head.length).equals(head.subarray(0, mark.length))) throw noArchive();
+      if (head.length >= mark.length) head = undefined;
+    }
+    yield chunk;
+  }
+  if (head) throw noArchive();
+}
+
+function noArchive(): Failure {
+  return new Failure('ARCHIVE', 'pg_dump ended well, but what it wrote is no archive', {
+    remedy: "Look at the pg_dump of this machine: it is not PostgreSQL's own, or a wrapper around it prints.",
+  });
 }
 
 function dumpArguments({compression, snapshot, lockWaitMs}: DumpRequest): string[] {
