@@ -9,7 +9,12 @@ function source(answer: (window: TrafficWindow) => Traffic) {
   const clock = fakeClock(1_000_000);
   const asked: TrafficWindow[] = [];
   const traffic = railwayTraffic(
-    {traffic: async (window) => (asked.push(window), answer(window))},
+    {
+      traffic: async (window) => {
+        asked.push(window);
+        return answer(window);
+      },
+    },
     clock.now(),
     clock,
     () => {},
