@@ -1,6 +1,6 @@
 import {Failure, type Problem, refusal} from '../kernel/errors.js';
 import type {ClientTools} from '../postgres/client-tools.js';
-import {chooseDumpClient, findClientTools} from '../postgres/client-tools.js';
+import {dumpClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import {chooseCompression, type DumpCompression, startDump} from '../postgres/dump.js';
 import {type Depth, type Inventory, tableNames, takeInventory} from '../postgres/inventory.js';
@@ -46,7 +46,7 @@ export async function openDatabase(
   const session = await openSession(request.connection, {signal});
   try {
     const facts = await readServerFacts(session);
-    const tools = chooseDumpClient(await findClientTools(env), facts.major);
+    const tools = await dumpClient(facts.major, env);
     const compression = await chooseCompression(tools, env, {around: request.compression === 'stream'});
     await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await refuseWrongDatabase(session, request);

@@ -2,7 +2,7 @@ import type {UnlockedKey} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure} from '../kernel/errors.js';
 import {checkStructures} from '../postgres/amcheck.js';
-import {chooseRestoreClient, findClientTools} from '../postgres/client-tools.js';
+import {restoreClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import {dropDatabase} from '../postgres/restore.js';
 import {readServerFacts} from '../postgres/server-facts.js';
@@ -156,11 +156,7 @@ async function drillStructures(
   measured: Measured,
 ): Promise<void> {
   const startedMs = clock.now();
-  const tools = chooseRestoreClient(
-    await findClientTools(request.env),
-    Number.parseInt(source.clientVersion, 10),
-    major,
-  );
+  const tools = await restoreClient(Number.parseInt(source.clientVersion, 10), major, request.env);
   const checked = await checkStructures(connection, tools, request.env, request.signal);
   if (checked) measured.durationMs['amcheck'] = clock.now() - startedMs;
   else measured.notes.push('Index structures were not checked: pg_amcheck or its extension is not on this machine.');

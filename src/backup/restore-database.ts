@@ -1,7 +1,7 @@
 import type {UnlockedKey} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure, messageOf} from '../kernel/errors.js';
-import {chooseRestoreClient, findClientTools} from '../postgres/client-tools.js';
+import {restoreClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import {takeInventory} from '../postgres/inventory.js';
 import {analyze, createDatabase, dropDatabase, restoreArchive} from '../postgres/restore.js';
@@ -58,7 +58,7 @@ export async function restoreDatabase(request: DatabaseRestore): Promise<Restore
   refuseForeignKeys(manifest, keys);
   const prefix = setPrefix(manifest, manifest.id);
   const server = await readFacts(request.server, signal);
-  const tools = chooseRestoreClient(await findClientTools(request.env), archiveMajor(source), server.major);
+  const tools = await restoreClient(archiveMajor(source), server.major, request.env);
   await refuseMissingExtensions(request.server, source, signal);
   const startedMs = clock.now();
   const wanted = {name: request.database, encoding: source.encoding, collate: source.collate, ctype: source.ctype};

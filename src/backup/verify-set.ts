@@ -2,7 +2,7 @@ import type {UnlockedKey} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure} from '../kernel/errors.js';
 import {listArchive, readArchive} from '../postgres/archive.js';
-import {type ClientTools, findClientTools} from '../postgres/client-tools.js';
+import {restoreClient} from '../postgres/client-tools.js';
 import type {Store} from '../storage/store.js';
 import {readContent, refuseForeignKeys} from './content.js';
 import type {Manifest, ManifestPart} from './manifest.js';
@@ -45,9 +45,8 @@ export async function checkPlaintext(
   refuseForeignKeys(manifest, keys);
   const prefix = setPrefix(manifest, manifest.id);
   const open = (part: ManifestPart) => readPlaintext({store, prefix, part, signal, clock}, keys);
-  const tools = manifest.database
-    ? archiveReader(await findClientTools(env), manifest.database.clientVersion)
-    : undefined;
+  const major = Number.parseInt(manifest.database?.clientVersion ?? '', 10);
+  const tools = manifest.database ? await restoreClient(major, undefined, env) : undefined;
   let listing = {};
   const parts = await eachPart(manifest.parts, clock, async (part) => {
     if (part.format !== 'pgdump-custom') return drain(open(part));
@@ -79,15 +78,6 @@ async function compareListing(
       {remedy: 'Take another set.', details: {absent}},
     );
   return {tables: listing.tables.length, entries: listing.entries};
-}
-
-function archiveReader(tools: readonly ClientTools[], clientVersion: string): ClientTools {
-  const major = Number.parseInt(clientVersion, 10);
-  const chosen = [...tools].reverse().find((tool) => tool.major >= major);
-  if (chosen) return chosen;
-  throw new Failure('DATABASE_CLIENT', `No pg_restore here can read an archive of version ${major}`, {
-    remedy: `Install it: \`sudo apt-get install -y postgresql-client-${major}\`.`,
-  });
 }
 
 async function eachPart(parts: readonly ManifestPart[], clock: Clock, work: (part: ManifestPart) => Promise<void>) {

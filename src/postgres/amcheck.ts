@@ -18,6 +18,7 @@ export async function checkStructures(
   env: Environment,
   signal: AbortSignal,
 ): Promise<boolean> {
+  if (tools.container) return false;
   const command = await findProgram('pg_amcheck', {PATH: tools.folder});
   if (!command) return false;
   const exit = await outputOf({

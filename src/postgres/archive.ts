@@ -1,8 +1,7 @@
-import {join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {succeeded} from '../kernel/child.js';
 import {Failure} from '../kernel/errors.js';
-import type {ClientTools} from './client-tools.js';
+import {type ClientTools, invocation} from './client-tools.js';
 import {programFailure} from './dump-failure.js';
 import {type Environment, type OuterCompression, pipeThrough} from './unpacking.js';
 
@@ -60,16 +59,7 @@ async function runRestore(
         throw new Failure('ARCHIVE', 'The table of contents is far too long', {remedy: 'Take another set.'});
     });
   };
-  const exit = await pipeThrough({
-    command: join(tools.folder, 'pg_restore'),
-    args,
-    env: environment,
-    source,
-    around,
-    path: env['PATH'] ?? '',
-    signal,
-    collect,
-    mayStopEarly,
-  });
+  const program = invocation(tools, 'pg_restore', args, environment);
+  const exit = await pipeThrough({...program, source, around, path: env['PATH'] ?? '', signal, collect, mayStopEarly});
   return {exit, output};
 }

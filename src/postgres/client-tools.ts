@@ -1,6 +1,6 @@
 import {access, constants, readdir} from 'node:fs/promises';
 import {delimiter, join} from 'node:path';
-import {outputOf, succeeded} from '../kernel/child.js';
+import {findProgram, outputOf, succeeded} from '../kernel/child.js';
 import {Failure} from '../kernel/errors.js';
 
 /** A folder with pg_dump and pg_restore of one version. */
@@ -9,6 +9,12 @@ export interface ClientTools {
   /** Such as 15.18. */
   readonly version: string;
   readonly major: number;
+  /** Set when they run in a container instead of from the folder. */
+  readonly container?: {
+    readonly docker: string;
+    readonly image: string;
+    readonly env: Readonly<Record<string, string>>;
+  };
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,6 +28,11 @@ const layouts = [
   '/Applications/Postgres.app/Contents/Versions/*/bin',
 ];
 
+/** `SWITCHBACK_PG_LAYOUTS`, separated like PATH, replaces the folders of packages; empty means none. */
+function layoutsOf(env: Environment): readonly string[] {
+  return env['SWITCHBACK_PG_LAYOUTS']?.split(delimiter).filter(Boolean) ?? layouts;
+}
+
 /**
  * Every set of client tools on this machine, newest first. `SWITCHBACK_PG_BIN` may name more folders, separated like
  * PATH. A `pg_dump` in PATH may be Debian's wrapper, which picks a version by cluster, so it comes last.
@@ -30,7 +41,7 @@ export async function findClientTools(env: Environment): Promise<ClientTools[]> 
   const named = (env['SWITCHBACK_PG_BIN'] ?? '').split(delimiter).filter(Boolean);
   const folders = [
     ...named,
-    ...(await Promise.all(layouts.map(expand))).flat(),
+    ...(await Promise.all(layoutsOf(env).map(expand))).flat(),
     ...(env['PATH'] ?? '').split(delimiter).filter(Boolean),
   ];
   const tools: ClientTools[] = [];
@@ -73,6 +84,84 @@ export function chooseRestoreClient(
     Math.max(archiveMajor, Math.min(serverMajor, 16)),
     tools,
   );
+}
+
+/** `chooseDumpClient` among this machine's tools, else in a container. @throws Failure DATABASE_CLIENT */
+export async function dumpClient(serverMajor: number, env: Environment): Promise<ClientTools> {
+  const tools = await findClientTools(env);
+  return orContainer(() => chooseDumpClient(tools, serverMajor), serverMajor, env);
+}
+
+/**
+ * `chooseRestoreClient` among this machine's tools, else in a container.
+ * @param serverMajor undefined when an archive is only read, so that any client that is new enough will do.
+ * @throws Failure DATABASE_CLIENT
+ */
+export async function restoreClient(
+  archiveMajor: number,
+  serverMajor: number | undefined,
+  env: Environment,
+): Promise<ClientTools> {
+  const tools = await findClientTools(env);
+  const choose = () => chooseRestoreClient(tools, archiveMajor, serverMajor ?? Math.max(archiveMajor, 17));
+  if (serverMajor === undefined) return orContainer(choose, archiveMajor, env);
+  // An archive of 17 or later holds a statement that servers up to 16 refuse, whoever restores it.
+  const fits = archiveMajor <= 16 || serverMajor >= 17;
+  return fits ? orContainer(choose, Math.max(archiveMajor, Math.min(serverMajor, 16)), env) : choose();
+}
+
+/** How one of the programs is started: directly, or in its container with the environment passed by name, not by value. */
+export function invocation(
+  tools: ClientTools,
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): {readonly command: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, string>>} {
+  if (!tools.container) return {command: join(tools.folder, program), args, env};
+  const {docker, image, env: own} = tools.container;
+  const passed = Object.keys(env).filter((name) => /^(PG|LC_ALL$|TZ$)/.test(name));
+  return {
+    command: docker,
+    args: [
+      'run',
+      '--rm',
+      '--init',
+      '--interactive',
+      '--network',
+      'host',
+      ...passed.flatMap((name) => ['--env', name]),
+      image,
+      program,
+      ...args,
+    ],
+    env: {...own, ...env},
+  };
+}
+
+async function orContainer(choose: () => ClientTools, major: number, env: Environment): Promise<ClientTools> {
+  try {
+    return choose();
+  } catch (error) {
+    const tools = await containerTools(major, env);
+    if (tools) return tools;
+    throw error;
+  }
+}
+
+/** Tools of a version from PostgreSQL's own image; undefined where there is no container engine that answers. */
+async function containerTools(major: number, env: Environment): Promise<ClientTools | undefined> {
+  const docker = await findProgram('docker', env);
+  if (!docker) return undefined;
+  const image = env['SWITCHBACK_PG_IMAGE'] ?? `postgres:${major}`;
+  const kept = ['PATH', 'HOME', 'DOCKER_HOST', 'DOCKER_CONFIG', 'XDG_RUNTIME_DIR'].flatMap(
+    (name): Array<[string, string]> => (env[name] ? [[name, env[name]]] : []),
+  );
+  const own = Object.fromEntries(kept);
+  const exit = await outputOf({command: docker, args: ['run', '--rm', image, 'pg_dump', '--version'], env: own});
+  const version = /\(PostgreSQL\) (\d+(?:\.\d+)*)/.exec(exit.stdout)?.[1];
+  return succeeded(exit) && version && Number.parseInt(version, 10) === major
+    ? {folder: '', version, major, container: {docker, image, env: own}}
+    : undefined;
 }
 
 function missing(program: string, purpose: string, major: number, tools: readonly ClientTools[]): Failure {

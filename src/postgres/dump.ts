@@ -1,5 +1,4 @@
 import {availableParallelism} from 'node:os';
-import {join} from 'node:path';
 import type {Readable} from 'node:stream';
 import {
   type Child,
@@ -11,7 +10,7 @@ import {
   succeeded,
 } from '../kernel/child.js';
 import {cancelled, Failure} from '../kernel/errors.js';
-import type {ClientTools} from './client-tools.js';
+import {type ClientTools, invocation} from './client-tools.js';
 import {type Connection, keepaliveOptions, libpqEnvironment, secretsOf} from './connection.js';
 import {programFailure} from './dump-failure.js';
 
@@ -70,10 +69,10 @@ export function startDump(request: DumpRequest): Dump {
   const args = dumpArguments(request);
   const secrets = secretsOf(connection);
   const environment = libpqEnvironment(connection, tools.major, env);
-  const command = join(tools.folder, 'pg_dump');
+  const {command, args: given, env: passed} = invocation(tools, 'pg_dump', args, environment);
   const around = compression.around ? startCompressor(compression, env, signal) : undefined;
   // The plain archive goes from one program to the other by the kernel; pumping it through Node costs a core.
-  const dump = startChild({command, args, env: environment, signal, secrets, stdout: around?.stdin ?? 'pipe'});
+  const dump = startChild({command, args: given, env: passed, signal, secrets, stdout: around?.stdin ?? 'pipe'});
   around?.stdin?.destroy();
   const children = around ? [dump, around] : [dump];
   const said: string[] = [];
@@ -213,14 +212,13 @@ function watchdog(limitMs: number, bite: () => void): {pause(): void; restart():
 
 /** True when this build of pg_dump was made with zstd: it refuses the method before it connects. */
 async function archiveKnowsZstd(tools: ClientTools, env: Environment): Promise<boolean> {
-  const exit = await outputOf({
-    command: join(tools.folder, 'pg_dump'),
-    args: ['--format=custom', '--compress=zstd:3', '--no-password', '--dbname=host=/nonexistent connect_timeout=2'],
-    env: {
-      PATH: env['PATH'] ?? '',
-      LC_ALL: 'C',
-      ...(env['LD_LIBRARY_PATH'] ? {LD_LIBRARY_PATH: env['LD_LIBRARY_PATH']} : {}),
-    },
-  });
+  const args = [
+    '--format=custom',
+    '--compress=zstd:3',
+    '--no-password',
+    '--dbname=host=/nonexistent connect_timeout=2',
+  ];
+  const library: Record<string, string> = env['LD_LIBRARY_PATH'] ? {LD_LIBRARY_PATH: env['LD_LIBRARY_PATH']} : {};
+  const exit = await outputOf(invocation(tools, 'pg_dump', args, {PATH: env['PATH'] ?? '', LC_ALL: 'C', ...library}));
   return /connection to server/.test(exit.stderr);
 }

@@ -1,7 +1,6 @@
-import {join} from 'node:path';
 import {succeeded} from '../kernel/child.js';
 import {Failure, messageOf} from '../kernel/errors.js';
-import type {ClientTools} from './client-tools.js';
+import {type ClientTools, invocation} from './client-tools.js';
 import {type Connection, keepaliveOptions, libpqEnvironment, secretsOf} from './connection.js';
 import {programFailure} from './dump-failure.js';
 import {openSession, type Session} from './session.js';
@@ -34,15 +33,16 @@ export async function restoreArchive({
   signal,
   owners,
 }: ArchiveRestore): Promise<void> {
+  const owned = owners === 'drop' ? ['--no-owner', '--no-privileges'] : [];
+  const args = [
+    '--exit-on-error',
+    '--no-password',
+    ...owned,
+    `--dbname=dbname=${conninfoValue(connection.database)} ${keepaliveOptions}`,
+  ];
+  const program = invocation(tools, 'pg_restore', args, libpqEnvironment(connection, tools.major, env));
   const exit = await pipeThrough({
-    command: join(tools.folder, 'pg_restore'),
-    args: [
-      '--exit-on-error',
-      '--no-password',
-      ...(owners === 'drop' ? ['--no-owner', '--no-privileges'] : []),
-      `--dbname=dbname=${conninfoValue(connection.database)} ${keepaliveOptions}`,
-    ],
-    env: libpqEnvironment(connection, tools.major, env),
+    ...program,
     path: env['PATH'] ?? '',
     secrets: secretsOf(connection),
     source,
