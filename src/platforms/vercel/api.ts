@@ -1,5 +1,4 @@
 import {createReadStream} from 'node:fs';
-import {Readable} from 'node:stream';
 import type {Clock} from '../../kernel/clock.js';
 import {cancelled, Failure, messageOf} from '../../kernel/errors.js';
 import {backoff, retry} from '../../kernel/retry.js';
@@ -115,7 +114,7 @@ export function openApi(settings: Settings, clock: Clock, random: () => number):
 
 /** What a request carries. */
 interface Content {
-  readonly body: string | ReadableStream<Uint8Array>;
+  readonly body: string | AsyncIterable<Uint8Array>;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
 }
@@ -133,7 +132,8 @@ function fileContent({path, sha, size}: UploadFile): Content {
     'x-now-digest': sha,
     'x-now-size': String(size),
   };
-  const body = Readable.toWeb(createReadStream(path, {highWaterMark: 256 * 1024})) as ReadableStream<Uint8Array>;
+  // Given as it is: made into a web stream it would be read ahead of a slow network, whole.
+  const body = createReadStream(path, {highWaterMark: 256 * 1024});
   return {body, headers, timeoutMs: uploadTimeoutMs};
 }
 
