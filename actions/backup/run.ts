@@ -18,13 +18,14 @@ import {
   readRecipients,
   seriesOf,
 } from '../../src/release/backup-access.js';
+import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
 import {checkFreshness, retain, retentionRules, setsOfReleases} from '../../src/release/backup-upkeep.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
 import {openParts} from '../../src/release/set-parts.js';
 import {backupHistory, retentionSummary} from '../../src/report/backup-history.js';
 import {backupSummary} from '../../src/report/backup-summary.js';
-import {oneLine} from '../../src/report/text.js';
+import {cell, oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
 import type {Inputs} from '../../src/runner/spec.js';
 import type {Store, UnfinishedUpload} from '../../src/storage/store.js';
@@ -128,19 +129,28 @@ async function retainSets(
 async function reportFreshness(
   inputs: BackupInputs,
   runner: Run,
-  {settings, store, series}: Opened,
+  {config, settings, store, series}: Opened,
 ): Promise<Report<typeof spec>> {
-  const {id, ageMs} = await checkFreshness(
-    store,
-    series,
-    inputs['max-age'] ?? settings.schedule,
-    Date.now(),
-    runner.signal,
-  );
-  return {
-    outputs: {'set-id': id, 'age-ms': Math.round(ageMs)},
-    summary: `### Newest sound set\n\n\`${id}\`, ${formatDuration(ageMs)} old.`,
-  };
+  const maxAgeMs = inputs['max-age'] ?? settings.schedule;
+  const key = `freshness ${config.product}/${config.environment}`;
+  try {
+    const {id, ageMs} = await checkFreshness(store, series, maxAgeMs, Date.now(), runner.signal);
+    if (inputs.alarm) await clearAlarm(inputs['github-token'], runner, key, `The set ${id} is there.`);
+    return {
+      outputs: {'set-id': id, 'age-ms': Math.round(ageMs)},
+      summary: `### Newest sound set\n\n\`${id}\`, ${formatDuration(ageMs)} old.`,
+    };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'BACKUP_STALE') throw error;
+    const summary = `### Backups have stopped\n\n${cell(error.message)}`;
+    if (inputs.alarm)
+      await raiseAlarm(inputs['github-token'], runner, {
+        key,
+        title: `Backups of ${config.product} have stopped`,
+        body: alarmBody(error, summary),
+      });
+    return {outputs: {}, summary, failure: error};
+  }
 }
 
 /** Removes everything of a set that this step began and did not seal. A sealed set is left alone. */

@@ -76,6 +76,10 @@ export const spec = defineAction({
     'max-age': duration({
       doc: 'For `freshness`: how old the newest set may be. Default: `backup.schedule` of the file.',
     }),
+    alarm: flag({
+      default: 'true',
+      doc: 'For `freshness`: a stale series opens one issue or adds to the open one, a fresh one closes it (`issues: write`).',
+    }),
     apply: flag({
       default: 'false',
       doc: 'For `retain`: carries out what was announced at least `grace` ago. Without it the plan is only shown and announced.',

@@ -24,6 +24,7 @@ import {
   readRecipients,
   seriesOf,
 } from '../../src/release/backup-access.js';
+import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
 import {configurationDifferences} from '../../src/release/configuration-differences.js';
 import {returnDatabase, undoReturn} from '../../src/release/database-restore.js';
 import {readProduct} from '../../src/release/product.js';
@@ -206,7 +207,17 @@ async function drill(
     log: (line) => runner.log(oneLine(line)),
     onHandle: (handle) => runner.saveState('throwaway', handle),
   });
-  return reportVerification(inputs, store, chosen, verification, failure, runner);
+  const report = await reportVerification(inputs, store, chosen, verification, failure, runner);
+  const key = `drill ${chosen.manifest.project}/${chosen.manifest.environment}`;
+  if (!inputs.alarm) return report;
+  if (failure)
+    await raiseAlarm(inputs['github-token'], runner, {
+      key,
+      title: `The backup of ${chosen.manifest.project} did not survive its restore drill`,
+      body: alarmBody(failure, report.summary ?? ''),
+    });
+  else await clearAlarm(inputs['github-token'], runner, key, `The drill of ${chosen.manifest.id} passed.`);
+  return report;
 }
 
 async function reportVerification(

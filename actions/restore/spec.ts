@@ -61,6 +61,10 @@ export const spec = defineAction({
       doc: 'Container image for the throwaway server, when the product needs extensions.',
       example: 'pgvector/pgvector:pg16',
     }),
+    alarm: flag({
+      default: 'true',
+      doc: 'For `drill`: a failed drill opens one issue or adds to the open one, a passed drill closes it (`issues: write`).',
+    }),
     record: flag({
       default: 'true',
       doc: 'Write the result of `verify` and `drill` beside the set; retention counts proven sets.',
