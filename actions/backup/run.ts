@@ -4,11 +4,13 @@ import {removeLeftovers} from '../../src/backup/leftovers.js';
 import type {Manifest} from '../../src/backup/manifest.js';
 import {findNewestSet} from '../../src/backup/set-list.js';
 import type {Series} from '../../src/backup/set-name.js';
-import {type SetRequest, writeSet} from '../../src/backup/write-set.js';
+import {isSound} from '../../src/backup/sound-set.js';
+import {type SetRequest, type SetResult, writeSet} from '../../src/backup/write-set.js';
 import type {BackupConfig, Config} from '../../src/config/schema.js';
 import {signDetached, unlockPrivateKey} from '../../src/crypto/private-key.js';
 import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure, messageOf, refusal} from '../../src/kernel/errors.js';
+import {backoff, retry} from '../../src/kernel/retry.js';
 import {secretsOf} from '../../src/postgres/connection.js';
 import {
   backupSettings,
@@ -44,44 +46,65 @@ async function backUp(inputs: BackupInputs, runner: Run, product: Opened): Promi
   const {store, series, config} = product;
   const base = await describeRequest(inputs, runner, product);
   const fresh = await findFresh(inputs, base, store);
-  if (fresh) return report(fresh, store, {reused: true, durationMs: 0});
+  if (fresh) {
+    await (await openLedger(config, inputs, runner)).append(inputs['ledger-id'], 'backed-up', {set: fresh.id});
+    return report(fresh, store, {reused: true, durationMs: 0});
+  }
   const signal = AbortSignal.any([runner.signal, deadline(inputs.deadline)]);
   await sweep(inputs, runner, store, series);
-  const sign = await openSigner(inputs, runner, product.settings);
-  const {parts, warnings} = await openParts(
-    config,
-    product.settings,
-    inputs,
-    partsWanted(inputs, product),
-    partsContext(inputs, runner, signal),
-  );
-  const uploads: UnfinishedUpload[] = [];
-  const result = await writeSet(
-    {...base, parts, warnings},
-    {
-      store,
-      signal,
-      env: runner.env,
-      ...(sign ? {sign} : {}),
-      log: (line) => runner.log(oneLine(line)),
-      // Saved before anything is stored: the post step removes what a killed process leaves behind.
-      onPrefix: (_, id) => runner.saveState('set', id),
-      onStarted: (upload) => {
-        uploads.push(upload);
-        runner.saveState('uploads', JSON.stringify(uploads));
-      },
-    },
-  );
+  const result = await makeSet(inputs, runner, product, base, signal);
   runner.saveState('sealed', 'true');
   for (const message of result.manifest.warnings) runner.annotate({level: 'warning', title: 'Backup', message});
   const ledger = await openLedger(config, inputs, runner);
   await ledger.append(inputs['ledger-id'], 'backed-up', {set: result.id});
-  const history = backupHistory(
-    await readHistory(store, series, {latest: 5, months: 12, signal: runner.signal}),
-    config.objectives.rpo,
-  );
   const sealed = report(result.manifest, store, {reused: false, durationMs: result.durationMs});
-  return {...sealed, summary: `${sealed.summary}\n\n${history}`};
+  return {...sealed, summary: `${sealed.summary}\n\n${await history(product, runner)}`};
+}
+
+/** One set. What failed for a passing reason is done again from the start: a new snapshot, a new id. */
+async function makeSet(
+  inputs: BackupInputs,
+  runner: Run,
+  {config, settings, store}: Opened,
+  base: SetRequest,
+  signal: AbortSignal,
+): Promise<SetResult> {
+  const sign = await openSigner(inputs, runner, settings);
+  const wanted = partsWanted(inputs, {config, settings});
+  const uploads: UnfinishedUpload[] = [];
+  const deps = {
+    store,
+    signal,
+    env: runner.env,
+    ...(sign ? {sign} : {}),
+    log: (line: string) => runner.log(oneLine(line)),
+    // Saved before anything is stored: the post step removes what a killed process leaves behind.
+    onPrefix: (_: Series, id: string) => runner.saveState('set', id),
+    onStarted: (upload: UnfinishedUpload) => {
+      uploads.push(upload);
+      runner.saveState('uploads', JSON.stringify(uploads));
+    },
+  };
+  const onRetry = (failure: Failure, waitMs: number) =>
+    runner.annotate({
+      level: 'warning',
+      title: 'Backup',
+      message: `Trying again in ${formatDuration(waitMs)}: ${oneLine(failure.message)}`,
+    });
+  return retry({delaysMs: backoff(inputs.retries, 5_000, 60_000), signal, onRetry}, async () => {
+    const {parts, warnings} = await openParts(config, settings, inputs, wanted, partsContext(inputs, runner, signal));
+    return writeSet({...base, parts, warnings}, deps);
+  });
+}
+
+/** Shown when it can be had: the set is sealed by now, and nothing may take that back. */
+async function history({store, series, config}: Opened, runner: Run): Promise<string> {
+  try {
+    const rows = await readHistory(store, series, {latest: 5, months: 12, signal: runner.signal});
+    return backupHistory(rows, config.objectives.rpo);
+  } catch (error) {
+    return `History could not be read: ${cell(messageOf(error))}`;
+  }
 }
 
 /** Old sets go by rules, in two steps; anything doubtful stops it and keeps everything. */
@@ -178,7 +201,7 @@ async function open(inputs: BackupInputs, runner: Run): Promise<Opened> {
 }
 
 /** What the set is asked to hold: what the input names, else whatever the file describes. */
-function partsWanted({include}: BackupInputs, {config, settings}: Opened) {
+function partsWanted({include}: BackupInputs, {config, settings}: Pick<Opened, 'config' | 'settings'>) {
   if (include)
     return {
       database: include.includes('database'),
@@ -282,7 +305,7 @@ async function findFresh(inputs: BackupInputs, request: SetRequest, store: Store
   const maxAgeMs = inputs['skip-if-fresh'];
   if (maxAgeMs === undefined) return undefined;
   const newest = await findNewestSet(store, request.series, request.database ? {role: 'database'} : {});
-  if (!newest || Date.now() - Date.parse(newest.manifest.startedAt) > maxAgeMs) return undefined;
+  if (!newest || !isSound(newest) || Date.now() - Date.parse(newest.manifest.startedAt) > maxAgeMs) return undefined;
   return newest.manifest.database?.name === request.database?.connection.database ? newest.manifest : undefined;
 }
 

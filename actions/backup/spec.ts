@@ -68,6 +68,12 @@ export const spec = defineAction({
       doc: 'Kept in the manifest. Default: the event that started the workflow.',
       example: 'before the data migration',
     }),
+    retries: integer({
+      default: '2',
+      min: 0,
+      max: 10,
+      doc: 'How often a backup that failed for a passing reason, such as a broken connection, is made again from the start.',
+    }),
     deadline: duration({
       default: '5h',
       minMs: 1_000,
