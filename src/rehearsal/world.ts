@@ -22,7 +22,8 @@ export const names = {
 } as const;
 
 export const secrets = {
-  vercelToken: 'rehearsal-vercel-token-5f2c9a',
+  // Without hyphens: the Vercel command line refuses a token that has one.
+  vercelToken: 'rehearsalVercelToken5f2c9a',
   railwayToken: 'rehearsal-railway-token-8d1e4b',
   githubToken: 'rehearsal-github-token-c07a31',
   accessKeyId: 'REHEARSALKEYID0001',
