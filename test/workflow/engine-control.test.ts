@@ -82,6 +82,7 @@ test('29 cancel: a running step whose if is always() is not interrupted, nor a j
   writeFileSync(join(ground.root, 'work', 'go'), '');
   const result = await run.done;
   expect(printed(result)).toEqual(['waiting', 'done']);
+  expect(conclusions(result)).toEqual(['success', 'skipped']);
   expect(
     Object.entries(result.jobs)
       .map(([id, end]) => `${id} ${end.result}`)

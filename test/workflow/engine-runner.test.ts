@@ -79,7 +79,7 @@ test('5 fresh file commands: new and empty for each step, read after a failure t
 - id: first
   run: test -f "$GITHUB_OUTPUT" && ! test -s "$GITHUB_OUTPUT" && echo "a=1" >> "$GITHUB_OUTPUT"; echo "$GITHUB_OUTPUT" > ../first; exit 4
 - if: always()
-  run: test "$GITHUB_OUTPUT" != "$(cat ../first)" && ! test -s "$GITHUB_OUTPUT" && echo "read \${{ steps.first.outputs.a }}"`),
+  run: test "$GITHUB_OUTPUT" != "$(cat ../first)" && ! test -e "$(cat ../first)" && ! test -s "$GITHUB_OUTPUT" && echo "read \${{ steps.first.outputs.a }}"`),
   );
   expect(printed(result)).toContain('read 1');
   expect(conclusions(result)).toEqual(['failure', 'success']);
