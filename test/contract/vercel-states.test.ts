@@ -95,6 +95,11 @@ const states =
   (scripted: Scripted) => {
     scripted.states = list;
   };
+const and =
+  (...steps: Array<(scripted: Scripted) => unknown>) =>
+  (scripted: Scripted) => {
+    for (const step of steps) step(scripted);
+  };
 const gatewayPage: Answer = [502, '<html>bad gateway</html>', {'content-type': 'text/html'}];
 
 describe('deployment states', () => {
@@ -286,13 +291,31 @@ describe('deployment states', () => {
       rule: 'a failed check fails',
       set: states({readyState: 'READY', checksState: 'completed', checksConclusion: 'failed'}),
       result: {outcome: 'failed', reason: {code: 'VERCEL_CHECKS_FAILED'}},
-      requests: 5,
+      requests: 7,
     },
     {
       rule: 'a cancelled check fails',
       set: states({readyState: 'READY', checksConclusion: 'canceled'}),
       result: {outcome: 'failed', reason: {code: 'VERCEL_CHECKS_FAILED'}},
-      requests: 5,
+      requests: 7,
+    },
+    {
+      rule: 'a failed check of an integration is named',
+      set: and(
+        states({readyState: 'READY', checksState: 'completed', checksConclusion: 'failed'}),
+        refuse('GET /v1/deployments/dpl_1/checks', [
+          200,
+          {
+            checks: [
+              {name: 'axe', status: 'completed', conclusion: 'succeeded', blocking: true},
+              {name: 'budget', status: 'completed', conclusion: 'failed', blocking: true},
+              {name: 'note', status: 'running', blocking: false},
+            ],
+          },
+        ]),
+      ),
+      result: {outcome: 'failed', reason: {message: expect.stringMatching(/: budget \(failed\)$/)}},
+      requests: 7,
     },
     {
       rule: 'a skipped check passes',
@@ -304,7 +327,7 @@ describe('deployment states', () => {
       rule: 'a failed check of the second kind fails',
       set: states({readyState: 'READY', checks: {'deployment-alias': {state: 'failed'}}}),
       result: {outcome: 'failed', reason: {code: 'VERCEL_CHECKS_FAILED'}},
-      requests: 5,
+      requests: 7,
     },
     {
       rule: 'target null is a preview, which cannot be promoted',
@@ -712,11 +735,6 @@ const candidate =
         ...fields,
       }),
     );
-const and =
-  (...steps: Array<(scripted: Scripted) => unknown>) =>
-  (scripted: Scripted) => {
-    for (const step of steps) step(scripted);
-  };
 const job = (fields: Record<string, unknown>) => (scripted: Scripted) => {
   scripted.project.lastAliasRequest = fields;
 };
@@ -952,7 +970,7 @@ describe('promotion', () => {
       rule: 'job stuck ends at the deadline',
       set: and(candidate(), jobs('in-progress')),
       failure: ['VERCEL_TIMEOUT', /its job is in-progress/, /vercel-status/],
-      requests: 607,
+      requests: 229,
     },
     {
       rule: 'a host that lags is waited for',

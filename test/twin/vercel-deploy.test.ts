@@ -227,6 +227,19 @@ describe('what is uploaded', () => {
 });
 
 describe('a project that is special', () => {
+  test('a check that did not pass is named', async () => {
+    await using checked = await vercelWorld({checks: [{name: 'lighthouse', blocks: 'deployment-alias'}]});
+    checked.standIn.script.next('check-failed');
+    const {outcome, reason} = await checked
+      .open()
+      .deploy({commit, release: 'r-1', path: checked.folder}, checked.call());
+    expect(outcome).toBe('failed');
+    expect(reason).toMatchObject({
+      code: 'VERCEL_CHECKS_FAILED',
+      message: expect.stringMatching(/: lighthouse \(failed\)$/),
+    });
+  });
+
   test('a monorepo’s root directory', async () => {
     await using mono = await vercelWorld({rootDirectory: 'apps/web'});
     await lay(mono.folder, {'apps/web/index.html': '<h1>web</h1>', 'apps/web/app.js': '', 'packages/ui/i.js': ''});

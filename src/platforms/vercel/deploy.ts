@@ -5,6 +5,7 @@ import {type BuildEnd, isInProgress} from './build-end.js';
 import {followBuildLog, readLogTail} from './build-log.js';
 import {waitForBuild} from './build-wait.js';
 import {cancelQuietly} from './cancel.js';
+import {holdingChecks} from './checks.js';
 import type {Vercel} from './context.js';
 import {createOnce, findByRelease} from './create.js';
 import type {DeploymentRecord} from './deployment-record.js';
@@ -31,9 +32,17 @@ export async function deploy(vercel: Vercel, request: DeployRequest, call: Deplo
     ? {created: taken, adopted: true}
     : await make(vercel, request, project, known, deadlineMs, call, warnings);
   call.progress(`Vercel: ${created.id}${created.inspectUrl ? ` ${oneLine(created.inspectUrl, 300)}` : ''}`);
-  const end = await followed(vercel, created, deadlineMs, call);
+  const end = await withChecks(vercel, await followed(vercel, created, deadlineMs, call), call);
   const logTail = end.outcome === 'failed' ? await readLogTail(vercel, created.id, call) : [];
   return result(vercel, request, end, {adopted, logTail, warnings, durationMs: vercel.clock.now() - startedMs});
+}
+
+/** Names the check behind an end that only says that one did not pass. */
+async function withChecks(vercel: Vercel, end: BuildEnd, call: DeployCall): Promise<BuildEnd> {
+  if (end.reason?.code !== 'VERCEL_CHECKS_FAILED') return end;
+  const holding = await holdingChecks(vercel, end.deployment.id, call);
+  if (holding.length === 0) return end;
+  return {...end, reason: {...end.reason, message: `${end.reason.message}: ${holding.join(', ')}`}};
 }
 
 /** Nothing was changed when one of these is thrown. */

@@ -2,6 +2,7 @@ import {cancelled, Failure, isAbort} from '../../kernel/errors.js';
 import {oneLine} from '../../kernel/text.js';
 import type {PlatformCall} from '../platform.js';
 import type {Answer} from './api.js';
+import {holdingChecks} from './checks.js';
 import type {Vercel} from './context.js';
 import {describeHosts, type HostReading, readHosts} from './hosts.js';
 import {record, records, text} from './json.js';
@@ -143,7 +144,8 @@ async function waitForJob(vercel: Vercel, move: Move, call: PlatformCall): Promi
       return undefined;
     }
     if (now >= move.deadlineMs) throw await timeout(vercel, move, job, call);
-    await vercel.clock.sleep(pollMs, call.signal);
+    // Jobs usually take seconds; one that does not is asked after less often.
+    await vercel.clock.sleep(now - startedMs < appearanceMs ? pollMs : 3 * pollMs, call.signal);
   }
 }
 
@@ -313,10 +315,12 @@ async function overtaken(vercel: Vercel, move: Move, job: AliasJob, call: Platfo
 
 async function timeout(vercel: Vercel, move: Move, job: AliasJob | undefined, call: PlatformCall): Promise<Failure> {
   const readings = await readHosts(vercel, move.hosts, call).catch(() => []);
+  const checks = await holdingChecks(vercel, move.deploymentId, call).catch(() => []);
+  const held = checks.length > 0 ? `, held by ${checks.join(', ')}` : '';
   const state = job ? `its job is ${oneLine(job.status, 40)}` : 'no job was seen';
   return new Failure(
     'VERCEL_TIMEOUT',
-    `The ${nouns[move.verb]} of ${move.deploymentId} did not end before the deadline (${state}); ${describeHosts(readings) || 'the hosts could not be read'}`,
+    `The ${nouns[move.verb]} of ${move.deploymentId} did not end before the deadline (${state}${held}); ${describeHosts(readings) || 'the hosts could not be read'}`,
     {
       remedy: `See https://www.vercel-status.com. ${againRemedy}`,
       details: {hosts: readings},
