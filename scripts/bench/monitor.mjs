@@ -26,7 +26,9 @@ const wanted = (holds) => {
 };
 
 console.log(`seed ${seed}; ${services} services at 99.9 % with bursts, ${days} days of one round a minute`);
-console.log('| rule | false alarms a service a year, mean (worst) | rounds to alarm, dead: median (worst) | failing 20 %: median (95 %) |');
+console.log(
+  '| rule | false alarms a service a year, mean (worst) | rounds to alarm, dead: median (worst) | failing 20 %: median (95 %) |',
+);
 console.log('|---|---|---|---|');
 for (const [name, make] of Object.entries(rules)) {
   const alarms = falseAlarms(make, services, days, seed).map((count) => (count * 365) / days);

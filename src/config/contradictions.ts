@@ -8,7 +8,14 @@ interface Contradiction {
 
 /** What the schema cannot say: keys that do not fit each other. All are reported, none is guessed around. */
 export function contradictions(config: Config): Contradiction[] {
-  return [...components(config), ...checks(config), ...gate(config), ...backup(config)];
+  return [
+    ...components(config),
+    ...checks(config),
+    ...gate(config),
+    ...backup(config),
+    ...monitor(config),
+    ...alerts(config),
+  ];
 }
 
 function components(config: Config): Contradiction[] {
@@ -108,4 +115,56 @@ function backup(config: Config): Contradiction[] {
           remedy: `Add \`backup.storage.${needed}\``,
         },
       ];
+}
+
+function monitor({monitor: settings, backup: sets}: Config): Contradiction[] {
+  const found: Contradiction[] = [];
+  const add = (path: ReadonlyArray<string | number>, what: string, remedy: string) =>
+    found.push({path: ['monitor', ...path], what, remedy});
+  if (settings.objective >= 1)
+    add(['objective'], '(100%) leaves no error budget', 'Choose less than 100%, such as 99.9%');
+  if (settings.interval < 10_000) add(['interval'], 'is shorter than 10 s', 'Choose 10s or more; 1m or 5m is usual');
+  if (settings['keep-minutes'] < settings['keep-rounds'])
+    add(['keep-minutes'], 'is shorter than keep-rounds', 'Keep the coarser spans the longer');
+  if (settings['keep-hours'] < settings['keep-minutes'])
+    add(['keep-hours'], 'is shorter than keep-minutes', 'Keep the coarser spans the longer');
+  if (settings.history.type === 'bucket' && !sets)
+    add(
+      ['history', 'type'],
+      'is bucket, but no bucket is described',
+      'Add `backup.storage`, or choose branch or folder',
+    );
+  settings.mutes.forEach(({from, until}, i) => {
+    if (Date.parse(from) >= Date.parse(until)) add(['mutes', i, 'until'], 'is not after `from`', 'Swap the two');
+  });
+  return found;
+}
+
+function alerts({alerts: settings}: Config): Contradiction[] {
+  const names = Object.keys(settings?.channels ?? {});
+  return (settings?.routes ?? []).flatMap((route, i): Contradiction[] => {
+    const path = ['alerts', 'routes', i];
+    const wrong: Contradiction[] = [];
+    if (!names.includes(route.channel))
+      wrong.push({
+        path: [...path, 'channel'],
+        what: `names ${route.channel}, which is no channel`,
+        remedy: names.length ? `Choose one of ${names.join(', ')}` : 'Describe it under `alerts.channels`',
+      });
+    if (route.quiet && !isTimeZone(route.quiet.timezone))
+      wrong.push({
+        path: [...path, 'quiet', 'timezone'],
+        what: `${route.quiet.timezone} is no time zone`,
+        remedy: 'Write a name such as Europe/Berlin',
+      });
+    return wrong;
+  });
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', {timeZone: name}));
+  } catch {
+    return false;
+  }
 }

@@ -275,6 +275,23 @@ const backup = z.strictObject({
   retention: retention.optional(),
 });
 
+const maintenance = z.strictObject({
+  page: relativePath('HTML file shown instead of the frontend. Default: a plain page.').optional(),
+  message: z
+    .string()
+    .min(1)
+    .max(500)
+    .default('We are working on it and will be back shortly.')
+    .describe("Text of the default page, and of the backend's answer."),
+  'retry-after': duration('What Retry-After tells visitors of the frontend.').default(600_000),
+  'open-paths': z
+    .array(z.string().startsWith('/'))
+    .max(20)
+    .default([])
+    .describe('Paths of the backend that stay open, such as its health path.'),
+  for: duration('When maintenance that nobody lifted counts as forgotten.').default(7_200_000),
+});
+
 const objectives = z.strictObject({
   rto: duration('Longest time from the first bad answer to restored and verified.').default(300_000),
   rpo: duration('Largest loss of data that is acceptable, in time.').default(86_400_000),
@@ -298,6 +315,92 @@ const ledger = z.strictObject({
   environment: z.string().min(1).default('production'),
 });
 
+const componentName = z.enum(['frontend', 'backend', 'database']);
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, {message: 'is not a time of day such as 22:00'});
+
+const monitor = z.strictObject({
+  interval: duration('Pace of the rounds, and how long one round vouches for.').default(300_000),
+  confirmations: z
+    .int()
+    .min(0)
+    .max(20)
+    .default(5)
+    .describe('Closer looks after an outcome that contradicts what is believed.'),
+  'confirm-every': duration('Pause between two closer looks.').default(5_000),
+  'rounds-per-false-alarm': z
+    .int()
+    .min(100)
+    .default(525_600)
+    .describe('A healthy service is probed at least so often between two false alarms, on average: a year of minutes.'),
+  objective: share('Share of probes that shall succeed; the error budget is the rest.').default(0.999),
+  window: duration('Span of the error budget.').default(30 * 86_400_000),
+  'max-latency': duration('Slower answers count against the latency objective.').optional(),
+  'control-url': webUrl('An unrelated address: a round in which it fails too is void.').optional(),
+  history: z
+    .strictObject({
+      type: z.enum(['folder', 'branch', 'bucket']).default('branch'),
+      folder: relativePath('Folder, for type folder.').default('.switchback/monitor'),
+      branch: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,100}$/)
+        .default('switchback-monitor')
+        .describe('Branch, for type branch.'),
+    })
+    .prefault({})
+    .describe('Where the history lies; type bucket uses the store of the backups.'),
+  'keep-rounds': duration('Single rounds are kept this long.').default(7 * 86_400_000),
+  'keep-minutes': duration('Spans of five minutes are kept this long.').default(35 * 86_400_000),
+  'keep-hours': duration('Hours are kept this long.').default(400 * 86_400_000),
+  'drill-max-age': duration('How old the newest restore drill may get before an alarm.').default(8 * 86_400_000),
+  page: relativePath('Folder of the status page.').default('status'),
+  refresh: duration('How often the open page looks for news.').default(30_000),
+  mutes: z
+    .array(
+      z.strictObject({
+        from: z.iso.datetime().describe('Begin, such as 2026-12-01T22:00:00Z.'),
+        until: z.iso.datetime().describe('End.'),
+        components: z.array(componentName).default([]).describe('Default: all.'),
+      }),
+    )
+    .default([])
+    .describe('Maintenance: no alerts between these times.'),
+});
+
+const channel = z.discriminatedUnion('type', [
+  z.strictObject({type: z.literal('slack'), 'url-env': variableName('Variable with the incoming webhook address.')}),
+  z.strictObject({
+    type: z.literal('email'),
+    from: z.string().min(3).describe('Sender.'),
+    to: z.array(z.string().min(3)).min(1).describe('Recipients.'),
+    'server-env': variableName('Variable with the mail server: smtps://user:password@host:465 or smtp://…:587.'),
+  }),
+  z.strictObject({
+    type: z.literal('webhook'),
+    'url-env': variableName('Variable with the address.'),
+    'secret-env': variableName('Variable with the key that signs, such as whsec_….'),
+  }),
+  z.strictObject({type: z.literal('github-issue')}),
+]);
+
+const route = z.strictObject({
+  channel: z.string().min(1).describe('Name of a channel above.'),
+  from: z.enum(['info', 'warning', 'critical']).default('warning').describe('The least severe that is said here.'),
+  components: z.array(componentName).default([]).describe('Only these. Default: all.'),
+  after: duration('Only when it is still open after this time: an escalation.').default(0),
+  'remind-every': duration('Said again this often while open; 0s: never.').default(0),
+  quiet: z
+    .strictObject({from: timeOfDay, to: timeOfDay, timezone: z.string().default('UTC')})
+    .optional()
+    .describe('Less than critical is kept back between these times.'),
+});
+
+const alerts = z.strictObject({
+  channels: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,30}$/), channel)
+    .describe('Name to channel. Secrets are named by their environment variables.'),
+  routes: z.array(route).optional().describe('Who is told what. Default: every channel, warnings and worse.'),
+});
+
 export const configSchema = z
   .strictObject({
     version: z.literal(1).describe("Version of this file's format."),
@@ -319,6 +422,7 @@ export const configSchema = z
     backup: backup.optional(),
     release: release.prefault({}),
     ledger: ledger.prefault({}),
+    maintenance: maintenance.prefault({}),
     objectives: objectives.prefault({}),
   })
   .describe('Switchback: the product, its checks, its backups and its objectives.');
@@ -327,6 +431,8 @@ export type Config = z.output<typeof configSchema>;
 export type ConfigText = z.input<typeof configSchema>;
 export type CheckConfig = Config['checks'][number];
 export type GateConfig = Config['gate'];
+export type MonitorConfig = Config['monitor'];
+export type AlertsConfig = NonNullable<Config['alerts']>;
 export type BackupConfig = NonNullable<Config['backup']>;
 
 /** The JSON Schema that editors use; generated into `action-docs/switchback.schema.json`. */

@@ -100,7 +100,9 @@ export class History {
     const kept = new Set(await this.files.list('hours'));
     for (const day of daysBetween(fromMs, toMs)) {
       const name = `hours/${day}.log`;
-      buckets.push(...(kept.has(name) ? await this.#readBuckets(name) : coarser(await this.#minutesOf(day), hourSpanMs)));
+      buckets.push(
+        ...(kept.has(name) ? await this.#readBuckets(name) : coarser(await this.#minutesOf(day), hourSpanMs)),
+      );
     }
     return buckets.filter(({startMs}) => startMs >= fromMs && startMs < toMs);
   }

@@ -8,7 +8,9 @@ import {sealLine, shortHash} from './sealed-line.js';
 
 const kinds = {scheduled: '.', confirm: '!', void: '~'} as const;
 const kindOf = new Map(Object.entries(kinds).map(([kind, mark]) => [mark as string, kind as Round['kind']]));
-const classOf = new Map(Object.entries(failureLetters).map(([name, letter]) => [letter as string, name as FailureName]));
+const classOf = new Map(
+  Object.entries(failureLetters).map(([name, letter]) => [letter as string, name as FailureName]),
+);
 
 /** The header that `roundLine` refers to. */
 export function headerLine(services: readonly string[]): string {

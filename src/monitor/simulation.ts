@@ -39,10 +39,8 @@ export class SimulatedService {
   fails(atMs: number): boolean {
     const random = this.#random;
     if (atMs >= this.#failingFromMs - 300_000) return atMs >= this.#failingFromMs && random() < this.#failingRate;
-    while (atMs >= this.#rough[1])
-      this.#rough = this.#next(this.#rough[1], this.#roughEveryMs, this.#stretch());
-    while (atMs >= this.#break[1])
-      this.#break = this.#next(this.#break[1], this.#breakEveryMs, random() * breakMaxMs);
+    while (atMs >= this.#rough[1]) this.#rough = this.#next(this.#rough[1], this.#roughEveryMs, this.#stretch());
+    while (atMs >= this.#break[1]) this.#break = this.#next(this.#break[1], this.#breakEveryMs, random() * breakMaxMs);
     if (atMs >= this.#break[0]) return true;
     return random() < (atMs >= this.#rough[0] ? 0.5 : this.#single);
   }

@@ -1,0 +1,92 @@
+import {type Bucket, Tally} from './bucket.js';
+
+/** The error budget of a service over a window: how much may fail, how much did, and how much nobody saw. */
+export interface ErrorBudget {
+  readonly objective: number;
+  readonly windowMs: number;
+  /** Share of probes that succeeded; undefined when none was taken. */
+  readonly availability: number | undefined;
+  /** 1 is an untouched budget, 0 a spent one, below 0 an overdrawn one; undefined without a probe. */
+  readonly left: number | undefined;
+  /** Share of the window that somebody was looking. */
+  readonly known: number;
+  readonly probes: number;
+  readonly failed: number;
+}
+
+/** Adds up one service over buckets that begin in `[fromMs, toMs)`. */
+export function tallyOf(buckets: Iterable<Bucket>, service: string, fromMs: number, toMs: number): Tally {
+  const sum = new Tally();
+  for (const {startMs, tallies} of buckets) {
+    const tally = startMs >= fromMs && startMs < toMs ? tallies.get(service) : undefined;
+    if (tally) sum.merge(tally);
+  }
+  return sum;
+}
+
+/** @param objective share of probes that shall succeed, such as 0.999; below 1. */
+export function errorBudget(
+  buckets: Iterable<Bucket>,
+  service: string,
+  {objective, windowMs, nowMs}: {readonly objective: number; readonly windowMs: number; readonly nowMs: number},
+): ErrorBudget {
+  const {probes, failed, knownS} = tallyOf(buckets, service, nowMs - windowMs, nowMs);
+  const failing = probes ? failed / probes : undefined;
+  return {
+    objective,
+    windowMs,
+    probes,
+    failed,
+    availability: failing === undefined ? undefined : 1 - failing,
+    left: failing === undefined ? undefined : 1 - failing / (1 - objective),
+    known: Math.min(1, (knownS * 1_000) / windowMs),
+  };
+}
+
+/** The site-reliability workbook's pairs: budget burnt this fast over both windows is worth a page, or a ticket. */
+export const burnPairs = [
+  {longMs: 3_600_000, shortMs: 300_000, rate: 14.4, severity: 'page'},
+  {longMs: 6 * 3_600_000, shortMs: 1_800_000, rate: 6, severity: 'page'},
+  {longMs: 3 * 86_400_000, shortMs: 6 * 3_600_000, rate: 1, severity: 'ticket'},
+] as const;
+
+export interface BurnAlarm {
+  readonly severity: 'page' | 'ticket';
+  readonly longMs: number;
+  readonly shortMs: number;
+  /** How many times faster than allowed the budget burns over the long window: at least this, with 95 % confidence. */
+  readonly atLeast: number;
+}
+
+/**
+ * The fastest burn that is proved. With one probe a minute a single failure would "burn" an hour's window 16 times too
+ * fast, so the lower end of the rate's interval must be above the limit in the long window, and the rate itself in the
+ * short one, which ends the alarm soon after the cause.
+ * @param buckets five-minute spans of at least three days; longer windows than they cover are judged by what there is.
+ */
+export function burnAlarm(
+  buckets: readonly Bucket[],
+  service: string,
+  objective: number,
+  nowMs: number,
+): BurnAlarm | undefined {
+  const allowed = 1 - objective;
+  for (const {longMs, shortMs, rate, severity} of burnPairs) {
+    const long = tallyOf(buckets, service, nowMs - longMs, nowMs);
+    const short = tallyOf(buckets, service, nowMs - shortMs, nowMs);
+    if (short.probes === 0 || short.failed / short.probes < rate * allowed) continue;
+    const atLeast = lowestRate(long.failed, long.probes) / allowed;
+    if (atLeast >= rate) return {severity, longMs, shortMs, atLeast};
+  }
+  return undefined;
+}
+
+/** Lower end of Wilson's 95 % interval (one-sided) for `failed` of `probes`. */
+export function lowestRate(failed: number, probes: number): number {
+  if (probes === 0) return 0;
+  const z = 1.645;
+  const p = failed / probes;
+  const middle = p + (z * z) / (2 * probes);
+  const spread = z * Math.sqrt((p * (1 - p)) / probes + (z * z) / (4 * probes * probes));
+  return Math.max(0, (middle - spread) / (1 + (z * z) / probes));
+}
