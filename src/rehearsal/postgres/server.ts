@@ -139,7 +139,7 @@ async function startServer(
 ) {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const log = await open(join(home, 'log'), 'w');
+    const log = await open(join(home, 'log'), 'w', 0o600);
     const child = spawn(
       join(binaries.binDir, 'postgres'),
       ['-D', join(home, 'data'), ...asArguments({...throwaway, port: String(port), ...settings})],
