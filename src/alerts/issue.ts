@@ -9,12 +9,12 @@ export interface IssueBook {
 }
 
 /** One issue an incident: opened by the alert, commented by reminders, closed by the recovery. */
-export function issueChannel(name: string, book: IssueBook, escape: (text: string) => string): Channel {
+export function issueChannel(name: string, book: IssueBook, escaped: (text: string) => string): Channel {
   return {
     name,
     type: 'github-issue',
     send: async (message) => {
-      const body = issueBody(message, escape);
+      const body = issueBody(message, escaped);
       if (message.kind === 'recovery') await book.close(message.key, body);
       else await book.report(message.key, headline(message), body);
       if (message.kind === 'sample') await book.close(message.key, 'The test is over.');
@@ -22,16 +22,16 @@ export function issueChannel(name: string, book: IssueBook, escape: (text: strin
   };
 }
 
-/** @param escape makes foreign text harmless in markdown. */
-export function issueBody(message: Message, escape: (text: string) => string): string {
+/** @param escaped makes foreign text harmless in markdown. */
+export function issueBody(message: Message, escaped: (text: string) => string): string {
   return [
-    `**${escape(headline(message))}**`,
+    `**${escaped(headline(message))}**`,
     '',
     '| | |',
     '|---|---|',
-    ...message.facts.map(([label, value]) => `| ${escape(label)} | ${escape(value)} |`),
+    ...message.facts.map(([label, value]) => `| ${escaped(label)} | ${escaped(value)} |`),
     `| Began | ${utc(message.sinceMs)} |`,
-    ...(message.detail ? ['', `> ${escape(message.detail)}`] : []),
-    ...(message.links.length ? ['', message.links.map(({text, url}) => `[${escape(text)}](${url})`).join(' · ')] : []),
+    ...(message.detail ? ['', `> ${escaped(message.detail)}`] : []),
+    ...(message.links.length ? ['', message.links.map(({text, url}) => `[${escaped(text)}](${url})`).join(' · ')] : []),
   ].join('\n');
 }

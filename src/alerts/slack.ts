@@ -25,7 +25,7 @@ export function slackPayload(message: Message) {
   const {facts, detail, links} = message;
   const fields = facts.slice(0, slackLimits.fields).map(([label, value]) => ({
     type: 'mrkdwn',
-    text: cut(`*${escape(label)}*\n${escape(value) || '—'}`, slackLimits.fieldText),
+    text: cut(`*${escaped(label)}*\n${escaped(value) || '—'}`, slackLimits.fieldText),
   }));
   const buttons = links
     .filter(({url}) => url.length <= slackLimits.buttonUrl)
@@ -38,7 +38,7 @@ export function slackPayload(message: Message) {
     }));
   return {
     // Shown in notifications and read aloud, where blocks are not.
-    text: cut(escape(plainText(message)), slackLimits.text),
+    text: cut(escaped(plainText(message)), slackLimits.text),
     blocks: [
       {
         type: 'header',
@@ -49,14 +49,14 @@ export function slackPayload(message: Message) {
         ? [
             {
               type: 'section',
-              text: {type: 'mrkdwn', text: `\`\`\`${cut(escape(detail).replace(/`/g, "'"), 2_000)}\`\`\``},
+              text: {type: 'mrkdwn', text: `\`\`\`${cut(escaped(detail).replace(/`/g, "'"), 2_000)}\`\`\``},
             },
           ]
         : []),
       ...(buttons.length ? [{type: 'actions', elements: buttons}] : []),
       {
         type: 'context',
-        elements: [{type: 'mrkdwn', text: cut(escape(`Began ${utc(message.sinceMs)} · ${message.key}`), 2_000)}],
+        elements: [{type: 'mrkdwn', text: cut(escaped(`Began ${utc(message.sinceMs)} · ${message.key}`), 2_000)}],
       },
     ],
   };
@@ -68,7 +68,7 @@ function mark({kind, severity}: Message): string {
 }
 
 /** Slack reads these three characters as markup; everything else is plain. */
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 

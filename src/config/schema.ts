@@ -424,6 +424,8 @@ export const configSchema = z
     ledger: ledger.prefault({}),
     maintenance: maintenance.prefault({}),
     objectives: objectives.prefault({}),
+    monitor: monitor.prefault({}),
+    alerts: alerts.optional(),
   })
   .describe('Switchback: the product, its checks, its backups and its objectives.');
 
