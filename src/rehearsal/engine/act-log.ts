@@ -44,16 +44,16 @@ export function openActLog(
   const jobs = new Map<string, ActJob>();
   const notes: string[] = [];
   const outputs = new Map<string, Record<string, string>>();
-  const jobAt = (key: string): ActJob => {
+  const jobAt = (key: string, name: string): ActJob => {
     const known = jobs.get(key);
     if (known) return known;
     const fresh: ActJob = {result: undefined, startedMs: Date.now(), steps: [], summaries: []};
     jobs.set(key, fresh);
-    journal.tell({type: 'job-started', job: key, name: key, permissions: {}});
+    journal.tell({type: 'job-started', job: key, name, permissions: {}});
     return fresh;
   };
   const read = (line: ActLine, key: string) => {
-    const job = jobAt(key);
+    const job = jobAt(key, (line.job ?? key).trim().replace(/^[^/]*\//, ''));
     const step = stepKey(line);
     if (line.raw_output) journal.log(key, step, cleaned(line.msg ?? ''));
     else if (line.command === 'set-output') keepOutput(line, key, step);
@@ -63,7 +63,12 @@ export function openActLog(
     if (line.msg?.startsWith('⭐ Run ') && line.stage && line.stepID?.length === 1)
       journal.tell({type: 'step-started', job: key, step, name: nameOf(line)});
     if (line.stepResult && line.stage && line.stepID?.length === 1) endStep(job, line, key, step);
-    if (line.jobResult) job.result = line.jobResult;
+    if (line.jobResult) endJob(job, key, line.jobResult);
+  };
+  // Outputs are only known when the whole run has ended.
+  const endJob = (job: ActJob, key: string, result: Conclusion) => {
+    job.result = result;
+    journal.tell({type: 'job-finished', job: key, result, outputs: {}, ms: Date.now() - job.startedMs});
   };
   const keepOutput = (line: ActLine, key: string, step: string) => {
     const name = line.name ?? '';

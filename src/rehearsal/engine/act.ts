@@ -8,6 +8,7 @@ import {Failure, messageOf} from '../../kernel/errors.js';
 import {copyActions, copyWorkflows, reportJob, suiteReference} from './act-copy.js';
 import {type ActLog, openActLog} from './act-log.js';
 import type {Conclusion, JobResult, Status, WorkflowRequest, WorkflowResult, WorkflowRun} from './contract.js';
+import {startWorkflow} from './engine.js';
 import {openJournal} from './journal.js';
 import {createMasker} from './masker.js';
 import {legName} from './matrix.js';
@@ -46,6 +47,16 @@ export async function findAct(cacheDir: string): Promise<string> {
       {remedy},
     );
   }
+}
+
+/** The engine of that name, ready to start requests. `cacheDir` is where act is looked for and built. */
+export async function openEngine(
+  name: 'embedded' | 'act',
+  cacheDir: string,
+): Promise<(request: WorkflowRequest) => WorkflowRun> {
+  if (name === 'embedded') return startWorkflow;
+  const act = await findAct(cacheDir);
+  return (request) => startWithAct(request, act);
 }
 
 /**
@@ -245,14 +256,8 @@ function resultOf(
     const outputs = maskedOutputs(end.outputs ?? {}, journal);
     jobs[id] = {steps: [], summary: '', ...jobs[id], result: end.result, outputs};
   }
-  for (const [key, job] of Object.entries(jobs))
-    journal.tell({
-      type: 'job-finished',
-      job: key,
-      result: job.result,
-      outputs: job.outputs,
-      ms: Date.now() - (log.jobs.get(key)?.startedMs ?? Date.now()),
-    });
+  for (const [key, {result, outputs}] of Object.entries(jobs))
+    if (!log.jobs.get(key)?.result) journal.tell({type: 'job-finished', job: key, result, outputs, ms: 0});
   const results = Object.values(jobs).map((job) => job.result);
   const conclusion: Status = results.includes('failure')
     ? 'failure'
