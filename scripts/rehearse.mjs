@@ -16,6 +16,8 @@ const child = spawn(node, [join(root, 'lib/src/rehearsal/main.js'), ...process.a
   stdio: 'inherit',
   cwd: root,
 });
-// The terminal sends Ctrl-C to the whole group: the rehearsal stops its world in order, and this waits for it.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+// The terminal sends Ctrl-C to the whole group: the rehearsal stops its world in order, and this waits for it. A signal
+// that was sent to this process alone is passed on.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('close', (status, signal) => process.exit(status ?? (signal === 'SIGINT' ? 130 : 1)));

@@ -1,7 +1,7 @@
 import {resolve} from 'node:path';
 import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure} from '../../src/kernel/errors.js';
-import type {Deployment} from '../../src/platforms/platform.js';
+import type {Deployment, Platform} from '../../src/platforms/platform.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
@@ -53,6 +53,7 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
       },
     ),
   );
+  await stopUndecided(platform, deployment, runner);
   runner.saveState('outcome', deployment.outcome);
   await note(ledger, inputs, deployment);
   return report(deployment, commit);
@@ -64,6 +65,20 @@ function folderOf(
   component: 'frontend' | 'backend',
 ): string {
   return component === 'frontend' ? (inputs['frontend-path'] ?? config.frontend!.path) : config.backend!.path;
+}
+
+/** Ends that are none yet: such a deployment could still go live by itself, when nobody looks any more. */
+const undecided = ['timed-out', 'blocked', 'awaiting-approval'];
+
+async function stopUndecided(platform: Platform, deployment: Deployment, runner: Run): Promise<void> {
+  if (!undecided.includes(deployment.outcome)) return;
+  const progress = (line: string) => runner.log(oneLine(line));
+  const stopped = await platform.cancel(deployment.deploymentId, {signal: runner.signal, progress});
+  runner.log(
+    stopped
+      ? `Cancelled ${deployment.deploymentId}, so that it cannot go live later.`
+      : `${deployment.deploymentId} had already ended.`,
+  );
 }
 
 async function note(ledger: LedgerAccess, inputs: DeployInputs, deployment: Deployment): Promise<void> {

@@ -5,6 +5,7 @@ import {backupFindings} from '../../src/release/backup-findings.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {corsFindings} from '../../src/release/cors-findings.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
+import {maintenanceFinding} from '../../src/release/maintenance-finding.js';
 import {type Product, readProduct} from '../../src/release/product.js';
 import {releaseId} from '../../src/release/release-id.js';
 import {preflightLines, preflightSummary} from '../../src/report/preflight-summary.js';
@@ -70,7 +71,7 @@ async function look(
     found: product.file ? `valid; ${config.checks.length} checks` : 'absent; inputs alone describe the product',
     remedy: 'Write the file: it also holds checks and backups',
   };
-  const [platformRows, anchored, backups, cors, pin] = await Promise.all([
+  const [platformRows, anchored, backups, cors, pin, maintenance] = await Promise.all([
     Promise.all(platforms.map((platform) => platform.preflight(requirements(platform), call))),
     readAnchors(platforms, allowMissing, call),
     backupFindings(config, inputs, {
@@ -82,6 +83,7 @@ async function look(
     }),
     corsFindings(config, runner.signal),
     ledger.activePin(),
+    maintenanceFinding(ledger.store),
   ]);
   const gate: Finding = config.checks.length
     ? {area: 'gate', check: 'checks', state: 'ok', found: `${config.checks.length} checks`}
@@ -103,7 +105,7 @@ async function look(
       }
     : {area: 'ledger', check: 'pin', state: 'ok', found: 'none'};
   return {
-    findings: [configured, ...platformRows.flat(), ...anchored.findings, ...cors, ...backups, gate, pins],
+    findings: [configured, ...platformRows.flat(), ...anchored.findings, ...cors, ...backups, gate, pins, maintenance],
     anchors: anchored.anchors,
     pin,
   };

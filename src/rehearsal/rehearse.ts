@@ -3,9 +3,9 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {formatDuration} from '../kernel/duration.js';
 import type {RehearsalArguments} from './arguments.js';
 import type {EngineEvent, WorkflowResult} from './engine/engine.js';
-import {serving} from './outside.js';
+import {type Check, serving} from './outside.js';
 import {startVisitor, type VisitLog} from './product/visitor.js';
-import type {Outcome, Scenario} from './scenarios.js';
+import type {Act, Outcome, Scenario} from './scenarios.js';
 import {legend, type Story, strip} from './story.js';
 import {runWorkflow} from './workflow-run.js';
 import {startWorld, type World} from './world.js';
@@ -47,14 +47,15 @@ export async function rehearse(
   const startedMs = Date.now();
   const visitor = startVisitor({frontendUrl: world.frontendUrl, apiUrl: world.backendUrl, intervalMs: visitEveryMs});
   await sleep(lookBeforeMs);
-  const result = await play(scenario, world, rehearsal);
+  const {results, checks: between} = await playAll(scenario, world, rehearsal, before);
+  const result = results.at(-1)!;
   await sleep(lookAfterMs);
   const visits = await visitor.stop();
-  const outcome: Outcome = {world, result, visits, before};
-  const checks = await scenario.judge(outcome);
+  const outcome: Outcome = {world, result, results, visits, before};
+  const checks = [...between, ...(await scenario.judge(outcome))];
   const ok = checks.every((one) => one.ok);
   tellUsers(story, visits, args.json);
-  if (!ok) tellFailure(story, result);
+  if (!ok) for (const one of results) tellFailure(story, one);
   story.result(
     {
       scenario: scenario.name,
@@ -73,27 +74,59 @@ export async function rehearse(
   return ok;
 }
 
-async function play(
+async function playAll(
   scenario: Scenario,
   world: World,
-  {suiteRoot, nodePath, story, signal}: Rehearsal,
-): Promise<WorkflowResult> {
-  const sha = await world.product.release(scenario.commit);
-  let cancelled = false;
+  rehearsal: Rehearsal,
+  before: Outcome['before'],
+): Promise<{results: WorkflowResult[]; checks: Check[]}> {
+  const results: WorkflowResult[] = [];
+  const checks: Check[] = [];
+  for (const act of scenario.acts) {
+    await act.before?.(world);
+    if (scenario.acts.length > 1)
+      rehearsal.story.event(
+        'note',
+        `${act.workflow}${
+          act.inputs
+            ? ` by hand: ${Object.entries(act.inputs)
+                .map(([name, value]) => `${name} ${value}`)
+                .join(', ')}`
+            : ''
+        }`,
+      );
+    const result = await play(act, world, rehearsal);
+    results.push(result);
+    checks.push(...((await act.after?.({world, result, results, before})) ?? []));
+  }
+  return {results, checks};
+}
+
+async function play(act: Act, world: World, {suiteRoot, nodePath, story, signal}: Rehearsal): Promise<WorkflowResult> {
+  const sha = await world.product.release(act.commit ?? 'v1');
+  let disturbed = false;
+  // A moment after the event, so that the step is really at work.
+  const disturb = (how: () => void) => {
+    disturbed = true;
+    setTimeout(how, 400);
+  };
   const run = runWorkflow({
     world,
     suiteRoot,
-    workflow: scenario.workflow,
+    workflow: act.workflow,
     sha,
     nodePath,
-    ...(scenario.workflow === 'backup' && {event: {name: 'schedule'}}),
+    ...(act.inputs
+      ? {event: {name: 'workflow_dispatch', inputs: act.inputs}}
+      : act.workflow === 'backup' && {event: {name: 'schedule'}}),
     onEvent: (event) => {
       tell(story, event);
-      if (!cancelled && scenario.cancelWhen?.(event)) {
-        cancelled = true;
-        // A moment later, so that the step is really at work.
-        setTimeout(() => run.cancel(), 400);
-      }
+      if (!disturbed && act.cancelWhen?.(event)) disturb(() => run.cancel());
+      if (!disturbed && act.loseRunnerWhen?.(event))
+        disturb(() => {
+          story.event('bad', `the runner of job ${event.job} is lost`);
+          run.killRunner(event.job);
+        });
     },
   });
   const stop = () => run.cancel();

@@ -2,27 +2,44 @@ import type {EngineEvent, WorkflowResult} from './engine/engine.js';
 import {type Check, check, openNewestSet, serving} from './outside.js';
 import type {VersionName} from './product/product.js';
 import type {VisitLog} from './product/visitor.js';
+import type {WorkflowName} from './workflow-run.js';
 import type {World} from './world.js';
 
 /** What a scenario leaves to be judged. */
 export interface Outcome {
   readonly world: World;
+  /** Of the last act. */
   readonly result: WorkflowResult;
+  /** Of all acts, in their order. */
+  readonly results: readonly WorkflowResult[];
   readonly visits: VisitLog;
   /** Ids that were live before. */
   readonly before: {readonly frontend: string; readonly backend: string};
 }
 
+/** One run of a workflow, with what happens to it. */
+export interface Act {
+  readonly workflow: WorkflowName;
+  /** Which commit of the product the run is for; default: where the repository stands. */
+  readonly commit?: VersionName;
+  /** Inputs of a run by hand; without them a release is a push and a backup a schedule. */
+  readonly inputs?: Readonly<Record<string, string | boolean>>;
+  /** Cancels the run when this becomes true of an event. */
+  readonly cancelWhen?: (event: EngineEvent) => boolean;
+  /** Loses the runner of the job that this becomes true for: everything in it dies at once. */
+  readonly loseRunnerWhen?: (event: EngineEvent) => boolean;
+  /** Before the run: faults, for instance. */
+  readonly before?: (world: World) => Promise<void> | void;
+  /** Judged right after this act, before the next. */
+  readonly after?: (outcome: Omit<Outcome, 'visits'>) => Promise<Check[]> | Check[];
+}
+
 export interface Scenario {
   readonly name: string;
   readonly about: string;
-  readonly workflow: 'release' | 'backup';
-  /** Which commit of the product the run is for. */
-  readonly commit: VersionName;
+  readonly acts: readonly Act[];
   /** One word for the expected end. */
   readonly outcome: string;
-  /** Cancels the run when this becomes true of an event. */
-  readonly cancelWhen?: (event: EngineEvent) => boolean;
   readonly judge: (outcome: Outcome) => Promise<Check[]> | Check[];
 }
 
@@ -30,8 +47,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'good',
     about: 'a good release goes live',
-    workflow: 'release',
-    commit: 'v2',
+    acts: [{workflow: 'release', commit: 'v2'}],
     outcome: 'released',
     judge: async (outcome) => [
       ran(outcome, 'success'),
@@ -44,8 +60,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'bad-frontend',
     about: 'a frontend that is broken is stopped before any user sees it',
-    workflow: 'release',
-    commit: 'bad-frontend',
+    acts: [{workflow: 'release', commit: 'bad-frontend'}],
     outcome: 'stopped before promotion',
     judge: async (outcome) => [
       ran(outcome, 'failure'),
@@ -58,8 +73,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'bad-backend',
     about: 'a backend that does not start never goes live',
-    workflow: 'release',
-    commit: 'bad-backend',
+    acts: [{workflow: 'release', commit: 'bad-backend'}],
     outcome: 'stopped at deploy',
     judge: async (outcome) => [
       ran(outcome, 'failure'),
@@ -71,8 +85,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'bad-after-promotion',
     about: 'a release that breaks under real users comes back by itself',
-    workflow: 'release',
-    commit: 'bad-after-promotion',
+    acts: [{workflow: 'release', commit: 'bad-after-promotion'}],
     outcome: 'rolled back',
     judge: async (outcome) => [
       ran(outcome, 'failure'),
@@ -96,10 +109,14 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'cancelled',
     about: 'a release cancelled in the middle finishes its way back',
-    workflow: 'release',
-    commit: 'v2',
+    acts: [
+      {
+        workflow: 'release',
+        commit: 'v2',
+        cancelWhen: (event) => event.type === 'step-started' && event.job === 'ship' && event.step === 'watch',
+      },
+    ],
     outcome: 'rolled back',
-    cancelWhen: (event) => event.type === 'step-started' && event.job === 'ship' && event.step === 'watch',
     judge: async (outcome) => [
       ran(outcome, 'cancelled'),
       ...(await isBack(outcome)),
@@ -109,8 +126,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'backup',
     about: 'the scheduled backup makes a set that opens with gpg and pg_restore',
-    workflow: 'backup',
-    commit: 'v1',
+    acts: [{workflow: 'backup', commit: 'v1'}],
     outcome: 'sealed',
     judge: async (outcome) => [
       ran(outcome, 'success'),
@@ -118,25 +134,175 @@ export const scenarios: readonly Scenario[] = [
       check(outcome.visits.bad === 0, `${outcome.visits.requests} user requests, ${outcome.visits.bad} bad`),
     ],
   },
+  {
+    name: 'rollback',
+    about: 'a release is taken back by hand, pinned, and released again after unpinning',
+    acts: [
+      {
+        workflow: 'release',
+        commit: 'v2',
+        after: async (outcome) => [ran(outcome, 'success'), ...(await servesRelease(outcome, 'v2'))],
+      },
+      {
+        workflow: 'rollback',
+        commit: 'v2',
+        inputs: {component: 'all', to: 'previous', reason: 'rehearsed', 'dry-run': true},
+        after: async (outcome) => [ran(outcome, 'success'), ...(await servesRelease(outcome, 'v2'))],
+      },
+      {
+        workflow: 'rollback',
+        commit: 'v2',
+        inputs: {component: 'all', to: 'previous', reason: 'rehearsed', 'dry-run': false},
+        after: async (outcome) => [ran(outcome, 'success'), ...(await isBack(outcome))],
+      },
+      {
+        workflow: 'release',
+        commit: 'v2',
+        after: async (outcome) => [
+          check(
+            outcome.result.jobs['ship']?.result === 'skipped',
+            'while the pin holds, a release is staged and not promoted',
+          ),
+          ...(await isBack(outcome)),
+        ],
+      },
+      {
+        workflow: 'rollback',
+        commit: 'v2',
+        inputs: {component: 'unpin', to: 'previous', reason: 'fixed', 'dry-run': false},
+        after: (outcome) => [
+          ran(outcome, 'success'),
+          check(outcome.world.github.pins().length === 0, 'the pin is released'),
+        ],
+      },
+      {workflow: 'release', commit: 'v2'},
+    ],
+    outcome: 'released after unpinning',
+    judge: async (outcome) => [ran(outcome, 'success'), ...(await servesRelease(outcome, 'v2')), noBadAnswer(outcome)],
+  },
+  {
+    name: 'runner-lost',
+    about: 'the runner dies while the promoted release is watched; the job after it brings both sides back',
+    acts: [
+      {
+        workflow: 'release',
+        commit: 'v2',
+        loseRunnerWhen: (event) => event.type === 'step-started' && event.job === 'ship' && event.step === 'watch',
+      },
+    ],
+    outcome: 'rolled back',
+    judge: async (outcome) => [
+      ran(outcome, 'failure'),
+      ...(await isBack(outcome)),
+      check(
+        stepOutput(outcome, 'rollback', 'rollback', 'outcome') === 'restored',
+        'the rollback job restored it, since no step of the lost runner could',
+      ),
+      noBadAnswer(outcome),
+    ],
+  },
+  {
+    name: 'platform-down',
+    about:
+      'Vercel fails while a bad release is rolled back: the backend is back at once, the rest when it answers again',
+    acts: [
+      {
+        workflow: 'release',
+        commit: 'bad-after-promotion',
+        before: (world) =>
+          void world.vercel.faults.push({
+            route: 'POST /*/projects/*/rollback/*',
+            times: 60,
+            fault: {kind: 'status', status: 503},
+          }),
+        after: async ({world, result, before}) => {
+          const now = await serving(world);
+          world.vercel.faults.length = 0;
+          return [
+            check(result.conclusion === 'failure', 'the run failed'),
+            check(now.backend === before.backend, 'the backend is back although Vercel is down'),
+            check(now.frontend !== before.frontend, 'the frontend is not back, and the run says so'),
+          ];
+        },
+      },
+      {
+        workflow: 'rollback',
+        inputs: {component: 'all', to: 'previous', reason: 'finish what was left', 'dry-run': false},
+      },
+    ],
+    outcome: 'rolled back',
+    judge: async (outcome) => [ran(outcome, 'success'), ...(await isBack(outcome))],
+  },
+  {
+    name: 'maintenance',
+    about: 'the maintenance page goes up and comes down without a redeploy',
+    acts: [
+      {
+        workflow: 'maintenance',
+        inputs: {mode: 'on', reason: 'rehearsed', for: '1h'},
+        after: async (outcome) => [ran(outcome, 'success'), ...(await showsMaintenance(outcome))],
+      },
+      {
+        workflow: 'maintenance',
+        inputs: {mode: 'status', reason: 'rehearsed', for: '1h'},
+        after: (outcome) => [
+          check(outcome.result.jobs['maintenance']?.outputs['state'] === 'on', 'its status says on'),
+        ],
+      },
+      {workflow: 'maintenance', inputs: {mode: 'off', reason: 'rehearsed', for: '1h'}},
+    ],
+    outcome: 'on and off',
+    judge: async (outcome) => [
+      ran(outcome, 'success'),
+      ...(await isBack(outcome)),
+      check(
+        outcome.visits.visits.slice(-5).every((visit) => visit.ok),
+        'the last user requests were good again',
+      ),
+    ],
+  },
 ];
 
-function ran({result}: Outcome, expected: WorkflowResult['conclusion']): Check {
+/** What is known between two acts. */
+type Between = Omit<Outcome, 'visits'>;
+
+function noBadAnswer({visits}: Outcome): Check {
+  return check(visits.bad === 0, `${visits.requests} user requests, ${visits.bad} bad`);
+}
+
+async function showsMaintenance({world, result}: Between): Promise<Check[]> {
+  const [page, api] = await Promise.all([fetch(world.frontendUrl), fetch(`${world.backendUrl}/api/items`)]);
+  const [text, body] = await Promise.all([page.text(), api.text()]);
+  const took = Number(
+    result.jobs['maintenance']?.steps.find((step) => step.id === 'maintenance')?.outputs['duration-ms'],
+  );
+  return [
+    check(
+      page.status === 503 && page.headers.get('retry-after') === '600' && text.includes('Back soon'),
+      `users get the page: ${page.status}, Retry-After ${page.headers.get('retry-after') ?? 'missing'}`,
+    ),
+    check(api.status === 429 && body.includes('maintenance'), `callers of the backend get ${api.status}`),
+    check(took < 10_000, `on within ${took} ms`),
+  ];
+}
+
+function ran({result}: Between, expected: WorkflowResult['conclusion']): Check {
   return check(
     result.conclusion === expected,
     `the run ended as ${result.conclusion}${result.conclusion === expected ? '' : ` instead of ${expected}`}`,
   );
 }
 
-function failedStep({result}: Outcome, job: string, step: string): Check {
+function failedStep({result}: Between, job: string, step: string): Check {
   const failed = result.jobs[job]?.steps.find((candidate) => candidate.outcome === 'failure');
   return check(failed?.id === step, `stopped at step ${failed?.id ?? 'none'} of job ${job}`);
 }
 
-function stepOutput({result}: Outcome, job: string, step: string, output: string): string | undefined {
+function stepOutput({result}: Between, job: string, step: string, output: string): string | undefined {
   return result.jobs[job]?.steps.find((candidate) => candidate.id === step)?.outputs[output];
 }
 
-async function servesRelease(outcome: Outcome, commit: VersionName): Promise<Check[]> {
+async function servesRelease(outcome: Between, commit: VersionName): Promise<Check[]> {
   const {world, before} = outcome;
   const now = await serving(world);
   const sha = world.product.commits[commit];
@@ -150,7 +316,7 @@ async function servesRelease(outcome: Outcome, commit: VersionName): Promise<Che
   ];
 }
 
-async function isBack({world, before}: Outcome): Promise<Check[]> {
+async function isBack({world, before}: Between): Promise<Check[]> {
   const now = await serving(world);
   return [
     check(
@@ -165,7 +331,7 @@ async function isBack({world, before}: Outcome): Promise<Check[]> {
   ];
 }
 
-function lastEvent({world}: Outcome, kind: string): Check {
+function lastEvent({world}: Between, kind: string): Check {
   const events = world.github.releaseEvents();
   return check(events.at(-1)?.startsWith(kind) ?? false, `the ledger's last word is "${events.at(-1) ?? 'nothing'}"`);
 }

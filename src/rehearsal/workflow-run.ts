@@ -2,11 +2,14 @@ import {join} from 'node:path';
 import {type EngineEvent, startWorkflow, type WorkflowRun} from './engine/engine.js';
 import {names, secrets, type World} from './world.js';
 
+/** A file in .github/workflows, without its ending. */
+export type WorkflowName = 'release' | 'rollback' | 'backup' | 'maintenance';
+
 export interface RunRequest {
   readonly world: World;
   /** Folder of this suite: workflow files and bundles come from here, as they are committed. */
   readonly suiteRoot: string;
-  readonly workflow: 'release' | 'rollback' | 'backup';
+  readonly workflow: WorkflowName;
   /** Commit that the run is for. */
   readonly sha: string;
   readonly event?: {readonly name: string; readonly inputs?: Readonly<Record<string, string | boolean>>};

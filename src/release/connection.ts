@@ -49,6 +49,11 @@ function missing(name: string, platform: string): Problem {
   };
 }
 
+/** The same project, for deploying a prebuilt page. */
+export function openMaintenanceFrontend(config: Config, tokens: PlatformTokens): Promise<Platform & VercelExtras> {
+  return openFrontend({...config, frontend: {...config.frontend!, prebuilt: true}}, tokens);
+}
+
 async function openFrontend(config: Config, tokens: PlatformTokens): Promise<Platform & VercelExtras> {
   const {openVercel} = await import('../platforms/vercel/vercel.js');
   const frontend = config.frontend!;

@@ -350,6 +350,24 @@ export const domainsDocument = document<
 }`,
 );
 
+export const edgeConfigDocument = document<
+  {serviceInstance: {edgeConfig?: {edgeRules?: unknown} | null} | null},
+  {environmentId: string; serviceId: string}
+>(
+  'query',
+  'edgeConfig',
+  '($environmentId: String!, $serviceId: String!) { serviceInstance(environmentId: $environmentId, serviceId: $serviceId) { edgeConfig { edgeRules } } }',
+);
+
+export const setEdgeRulesDocument = document<
+  {updateServiceEdgeRules: {edgeRules?: unknown} | null},
+  {environmentId: string; serviceId: string; edgeRules: unknown}
+>(
+  'mutation',
+  'updateServiceEdgeRules',
+  '($environmentId: String!, $serviceId: String!, $edgeRules: JSON) { updateServiceEdgeRules(input: {environmentId: $environmentId, serviceId: $serviceId, edgeRules: $edgeRules}) { edgeRules } }',
+);
+
 /** All of them, for the check against the published schema. */
 export const allDocuments: ReadonlyArray<{readonly name: string; readonly kind: string; readonly text: string}> = [
   projectTokenDocument,
@@ -376,4 +394,6 @@ export const allDocuments: ReadonlyArray<{readonly name: string; readonly kind: 
   trafficDocument,
   settingsDocument,
   domainsDocument,
+  edgeConfigDocument,
+  setEdgeRulesDocument,
 ];

@@ -18,6 +18,7 @@ import {type Credential, identify, nameBearer, type TokenKind} from './credentia
 import {deploy} from './deploy.js';
 import {domainsDocument} from './documents.js';
 import {readLive} from './live.js';
+import {type BackendNotice, readMaintenance, setMaintenance} from './maintenance.js';
 import type {Source} from './order.js';
 import {inspect, refused, tokenFinding} from './preflight.js';
 import {promote} from './promotion.js';
@@ -29,6 +30,7 @@ import {findTarget, readWanted, type Target} from './target.js';
 import {readTraffic, type Traffic, type TrafficWindow} from './traffic.js';
 import {readVariableNames, type VariableName} from './variables.js';
 
+export type {BackendNotice} from './maintenance.js';
 export type {Settings} from './settings.js';
 export type {Traffic, TrafficWindow} from './traffic.js';
 export type {VariableName} from './variables.js';
@@ -75,6 +77,10 @@ export interface RailwayExtras {
   settings(call: PlatformCall): Promise<Settings>;
   /** `https://host` of each public address, users' first. */
   publicUrls(call: PlatformCall): Promise<string[]>;
+  /** Is our maintenance rule at the edge? */
+  readMaintenance(call: PlatformCall): Promise<boolean>;
+  /** Puts the rule there, or takes it away (undefined); foreign rules stay. Read back before it returns. */
+  setMaintenance(notice: BackendNotice | undefined, call: PlatformCall): Promise<'changed' | 'already'>;
 }
 
 const defaultUrl = 'https://backboard.railway.com';
@@ -244,6 +250,16 @@ class Railway implements Platform, RailwayExtras {
     return this.options.publicUrl
       ? [this.options.publicUrl, ...urls.filter((url) => url !== this.options.publicUrl)]
       : urls;
+  }
+
+  async readMaintenance(call: PlatformCall): Promise<boolean> {
+    const {session, target} = await this.connected(call);
+    return readMaintenance(session, target);
+  }
+
+  async setMaintenance(notice: BackendNotice | undefined, call: PlatformCall): Promise<'changed' | 'already'> {
+    const {session, target} = await this.connected(call);
+    return setMaintenance(session, target, notice);
   }
 
   private session(call: PlatformCall, timeoutMs: number): Session {

@@ -1,0 +1,257 @@
+import type {Config} from '../config/schema.js';
+import {Failure, messageOf} from '../kernel/errors.js';
+import {factOf} from '../ledger/history.js';
+import type {ReleaseRecord} from '../ledger/record.js';
+import type {LedgerStore} from '../ledger/store.js';
+import type {PlatformCall} from '../platforms/platform.js';
+import {openMaintenanceFrontend, type Platforms, type PlatformTokens} from './connection.js';
+import {maintenanceHeader, writePage} from './maintenance-page.js';
+
+/**
+ * Maintenance mode: the frontend is a prebuilt page with 503 and Retry-After, the backend an edge rule. Neither the app
+ * nor its deployments are touched. What was live stands in a ledger record of its own before the first change, so that
+ * a run that dies half-way is finished or undone by the next one.
+ */
+
+export interface MaintenanceContext {
+  readonly config: Config;
+  readonly tokens: PlatformTokens;
+  readonly platforms: Platforms;
+  readonly store: LedgerStore;
+  readonly root: string;
+  readonly commit: string;
+  readonly call: PlatformCall;
+}
+
+export interface MaintenanceState {
+  readonly on: boolean;
+  /** The window's ledger record, when there is one. */
+  readonly record?: ReleaseRecord;
+  readonly untilMs?: number;
+  readonly reason?: string;
+  /** Begun and not finished: a run died in between. */
+  readonly unfinished: boolean;
+}
+
+export interface SideResult {
+  readonly component: 'frontend' | 'backend';
+  readonly outcome: 'changed' | 'already' | 'failed';
+  readonly seen: string;
+  readonly failure?: Failure;
+}
+
+const prefix = 'm-';
+const lookBack = 30;
+
+/** The newest maintenance window that was not ended, from the ledger. */
+export async function readMaintenance(store: LedgerStore): Promise<MaintenanceState> {
+  for await (const record of store.list(lookBack)) {
+    if (!record.release.startsWith(prefix)) continue;
+    const state = factOf(record, 'maintenance');
+    if (state === 'off') return {on: false, unfinished: false};
+    const until = Number(factOf(record, 'until'));
+    return {
+      on: true,
+      record,
+      unfinished: state !== 'on',
+      ...(Number.isFinite(until) && {untilMs: until}),
+      ...(factOf(record, 'why') && {reason: factOf(record, 'why')!}),
+    };
+  }
+  return {on: false, unfinished: false};
+}
+
+/** Switches it on, both sides at once, and looks from outside. Already on: verified and put right where a side is not. */
+export async function enterMaintenance(
+  context: MaintenanceContext,
+  options: {readonly reason: string; readonly untilMs: number; readonly bypass?: string},
+): Promise<{record: ReleaseRecord; sides: SideResult[]}> {
+  const {store, platforms} = context;
+  const active = await readMaintenance(store);
+  const record = active.record ?? (await openWindow(context, options));
+  const sides = await Promise.all([
+    ...(platforms.frontend ? [side('frontend', () => showPage(context))] : []),
+    ...(platforms.backend ? [side('backend', () => blockBackend(context, options.bypass))] : []),
+  ]);
+  const failed = sides.some((one) => one.outcome === 'failed');
+  await store.append(record.id, 'note', {maintenance: failed ? 'partly' : 'on', until: String(options.untilMs)});
+  return {record, sides};
+}
+
+async function openWindow(
+  {store, platforms, commit, call}: MaintenanceContext,
+  options: {readonly reason: string; readonly untilMs: number},
+): Promise<ReleaseRecord> {
+  const [frontend, backend] = await Promise.all([
+    platforms.frontend?.readLive(call),
+    platforms.backend?.readLive(call),
+  ]);
+  const iso = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  const record = await store.open({
+    release: `${prefix}${iso}`,
+    commit,
+    anchors: {...(frontend && {frontend}), ...(backend && {backend})},
+  });
+  await store.append(record.id, 'intent', {
+    do: 'maintenance-on',
+    why: options.reason.slice(0, 60),
+    until: String(options.untilMs),
+  });
+  return record;
+}
+
+/**
+ * Switches it off: the frontend goes back to what the record names, the backend loses only our rule.
+ * @throws Failure MAINTENANCE_RECORD when the ledger has no window but the page is up: then what was live is unknown.
+ */
+export async function leaveMaintenance(
+  context: MaintenanceContext,
+): Promise<{record: ReleaseRecord | undefined; sides: SideResult[]}> {
+  const {store, platforms, config} = context;
+  const {record} = await readMaintenance(store);
+  if (!record && platforms.frontend && (await showsPage(config.frontend!.url))) {
+    throw new Failure(
+      'MAINTENANCE_RECORD',
+      'The maintenance page is up, but the ledger has no open window that says what was live before',
+      {remedy: 'Run the rollback workflow with `to: last-known-good`, or promote the right deployment on Vercel.'},
+    );
+  }
+  if (record) await store.append(record.id, 'intent', {do: 'maintenance-off'});
+  const sides = await Promise.all([
+    ...(platforms.frontend && record?.anchors.frontend
+      ? [side('frontend', () => hidePage(context, record.anchors.frontend!.deploymentId))]
+      : []),
+    ...(platforms.backend ? [side('backend', () => openBackend(context))] : []),
+  ]);
+  if (record && !sides.some((one) => one.outcome === 'failed'))
+    await store.append(record.id, 'note', {maintenance: 'off'});
+  return {record, sides};
+}
+
+async function side(
+  component: SideResult['component'],
+  act: () => Promise<Omit<SideResult, 'component'>>,
+): Promise<SideResult> {
+  try {
+    return {component, ...(await act())};
+  } catch (error) {
+    const failure =
+      error instanceof Failure
+        ? error
+        : new Failure('MAINTENANCE', messageOf(error), {
+            remedy: 'Run it again; what is done is only verified.',
+            cause: error,
+          });
+    return {component, outcome: 'failed', seen: failure.message, failure};
+  }
+}
+
+async function showPage({config, tokens, root, call}: MaintenanceContext): Promise<Omit<SideResult, 'component'>> {
+  if (await showsPage(config.frontend!.url)) return {outcome: 'already', seen: 'the page, 503'};
+  const page = await writePage(config, root);
+  try {
+    const vercel = await openMaintenanceFrontend(config, tokens);
+    // The same page was deployed before? Then it is found by its digest and only promoted: seconds instead of a build.
+    const deployment = await vercel.deploy(
+      {
+        commit: page.digest,
+        release: `maintenance-${page.digest.slice(0, 12)}`,
+        path: page.folder,
+        message: 'maintenance page',
+      },
+      {...call, timeoutMs: 120_000},
+    );
+    if (deployment.outcome !== 'ready')
+      throw new Failure(
+        'MAINTENANCE_PAGE',
+        `The maintenance page could not be deployed: ${deployment.reason?.message ?? deployment.outcome}`,
+        {remedy: deployment.reason?.remedy ?? 'Look at the deployment on Vercel.'},
+      );
+    const {changed} = await vercel.promote(deployment.deploymentId, {...call, timeoutMs: 120_000});
+    await lookUntil(
+      call,
+      async () => showsPage(config.frontend!.url),
+      'The frontend does not show the maintenance page although it was promoted',
+    );
+    return {outcome: changed ? 'changed' : 'already', seen: 'the page, 503'};
+  } finally {
+    await page.remove();
+  }
+}
+
+async function hidePage(
+  {config, platforms, call}: MaintenanceContext,
+  deploymentId: string,
+): Promise<Omit<SideResult, 'component'>> {
+  const {changed} = await platforms.frontend!.promote(deploymentId, {...call, timeoutMs: 120_000});
+  await lookUntil(
+    call,
+    async () => !(await showsPage(config.frontend!.url)),
+    'The frontend still shows the maintenance page',
+  );
+  return {outcome: changed ? 'changed' : 'already', seen: `deployment ${deploymentId}`};
+}
+
+async function blockBackend(
+  {config, platforms, call}: MaintenanceContext,
+  bypass: string | undefined,
+): Promise<Omit<SideResult, 'component'>> {
+  const body = JSON.stringify({error: 'maintenance', message: config.maintenance.message});
+  const outcome = await platforms.backend!.setMaintenance(
+    {
+      body,
+      openPaths: config.maintenance['open-paths'],
+      ...(bypass && {bypass: {header: 'x-switchback-bypass', value: bypass}}),
+    },
+    call,
+  );
+  await lookUntil(
+    call,
+    async () => isBlocked(config.backend!.url),
+    'The backend still answers although its edge rule was set',
+  );
+  return {outcome, seen: 'an edge rule, 429'};
+}
+
+async function openBackend({config, platforms, call}: MaintenanceContext): Promise<Omit<SideResult, 'component'>> {
+  const outcome = await platforms.backend!.setMaintenance(undefined, call);
+  await lookUntil(
+    call,
+    async () => !(await isBlocked(config.backend!.url)),
+    'The backend is still blocked although its edge rule was removed',
+  );
+  return {outcome, seen: 'no edge rule'};
+}
+
+/** What users get, asked for anew each time; edges take a moment. */
+async function lookUntil(call: PlatformCall, holds: () => Promise<boolean>, otherwise: string): Promise<void> {
+  const untilMs = Date.now() + 20_000;
+  for (let waitMs = 100; ; waitMs = Math.min(2_000, waitMs * 2)) {
+    if (await holds()) return;
+    if (Date.now() > untilMs)
+      throw new Failure('MAINTENANCE_UNPROVEN', otherwise, {
+        remedy: "Look at it in a browser and at the platform's page, then run again.",
+      });
+    call.signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+async function showsPage(url: string): Promise<boolean> {
+  const answer = await ask(url);
+  return answer?.headers.get(maintenanceHeader) === 'on';
+}
+
+async function isBlocked(url: string): Promise<boolean> {
+  const answer = await ask(`${url}/switchback-maintenance-probe`);
+  return answer?.status === 429 && answer.body.includes('"maintenance"');
+}
+
+async function ask(url: string): Promise<{status: number; headers: Headers; body: string} | undefined> {
+  try {
+    const answer = await fetch(url, {redirect: 'manual', cache: 'no-store', signal: AbortSignal.timeout(5_000)});
+    return {status: answer.status, headers: answer.headers, body: (await answer.text()).slice(0, 4_096)};
+  } catch {
+    return undefined;
+  }
+}
