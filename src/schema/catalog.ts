@@ -1,103 +1,256 @@
+import {differsByRow, functionsIn, isNull, shapeOf} from './expression.js';
 import type {ParsedStatement, PgNode} from './grammar.js';
+import {objectName, relationName, typeName} from './names.js';
 
-/**
- * What earlier migrations say about the schema: enough to tell a constraint that code leans on from one that it does
- * not. It is knowledge, not truth: what it does not know is unknown, never absent.
- */
+/** A column as the migrations left it. */
 export interface Column {
-  notNull: boolean;
-  hasDefault: boolean;
   readonly type: string;
+  readonly notNull: boolean;
+  readonly hasDefault: boolean;
+  /** Its default draws from a sequence. */
+  readonly draws: boolean;
+  /** Its default gives each row a value of its own. */
+  readonly varies: boolean;
 }
 
 export type ConstraintKind = 'check' | 'foreign' | 'unique' | 'primary' | 'exclude' | 'not-null';
 
-export class Catalog {
-  readonly tables = new Map<string, Map<string, Column>>();
-  /** `table.constraint` to its kind. */
-  readonly constraints = new Map<string, ConstraintKind>();
-  /** Index name to whether it is unique, and its table. */
-  readonly indexes = new Map<string, {readonly unique: boolean; readonly table: string}>();
-  /** Views, types, functions and others by name. */
-  readonly objects = new Set<string>();
+export interface KnownConstraint {
+  readonly kind: ConstraintKind;
+  readonly columns: readonly string[];
+  /** PostgreSQL's own node for it. */
+  readonly definition: PgNode;
+}
 
-  /** Learns what a statement makes; what is dropped stays known, since old code may lean on it. */
-  learn({type, fields}: ParsedStatement): void {
-    if (type === 'CreateStmt') this.#table(fields);
-    else if (type === 'IndexStmt') this.#index(fields);
-    else if (type === 'AlterTableStmt') this.#alter(fields);
-    else for (const name of madeBy(type, fields)) this.objects.add(name);
+export interface KnownIndex {
+  readonly unique: boolean;
+  readonly table: string;
+}
+
+/**
+ * What migrations say about the schema: enough to tell a constraint that code leans on from one that it does not. It is
+ * knowledge, not truth: what it does not know is unknown, never absent.
+ */
+export class Catalog {
+  readonly #tables = new Map<string, Map<string, Column>>();
+  readonly #constraints = new Map<string, KnownConstraint>();
+  readonly #indexes = new Map<string, KnownIndex>();
+  readonly #objects = new Set<string>();
+  readonly #strictDomains = new Set<string>();
+  #gaps = false;
+  /** Constraints dropped since `startRange`, by table. */
+  #dropped = new Map<string, KnownConstraint[]>();
+
+  /** From here on statements are judged, and what they drop is remembered for what they add. */
+  startRange(): void {
+    this.#dropped = new Map();
+  }
+
+  /** Something was done that could not be read: what is known of a column may be out of date. */
+  noteGap(): void {
+    this.#gaps = true;
+  }
+
+  get hasGaps(): boolean {
+    return this.#gaps;
   }
 
   column(table: string, column: string): Column | undefined {
-    return this.tables.get(table)?.get(column);
+    return this.#tables.get(table)?.get(column);
   }
 
-  #table(fields: PgNode): void {
-    const table = relationName(fields['relation']);
-    const columns = new Map<string, Column>();
-    for (const element of (fields['tableElts'] ?? []) as PgNode[]) {
-      if (element['ColumnDef']) this.#column(table, columns, element['ColumnDef']);
-      else if (element['Constraint']) this.#constraint(table, element['Constraint'], columns);
+  constraint(table: string, name: string): KnownConstraint | undefined {
+    return this.#constraints.get(`${table} ${name}`);
+  }
+
+  index(name: string): KnownIndex | undefined {
+    return this.#indexes.get(name);
+  }
+
+  /** The table, view, sequence, type or function was made by a migration that was read. */
+  knows(name: string): boolean {
+    return this.#objects.has(name) || this.#tables.has(name);
+  }
+
+  /** A domain whose values may not be NULL, and that has no default. */
+  isStrictDomain(type: string): boolean {
+    return this.#strictDomains.has(type.includes('.') ? type : `public.${type}`);
+  }
+
+  /** The column alone is unique or a primary key. */
+  isKey(table: string, column: string): boolean {
+    return [...this.#constraints].some(
+      ([name, {kind, columns}]) =>
+        name.startsWith(`${table} `) &&
+        /^(unique|primary)$/.test(kind) &&
+        columns.length === 1 &&
+        columns[0] === column,
+    );
+  }
+
+  droppedConstraints(table: string): readonly KnownConstraint[] {
+    return this.#dropped.get(table) ?? [];
+  }
+
+  /** Follows one statement. */
+  learn({type, fields}: ParsedStatement): void {
+    if (type === 'DoStmt' || type === 'CallStmt') this.noteGap();
+    if (type === 'CreateStmt') this.#createTable(fields);
+    else if (type === 'IndexStmt') this.#createIndex(fields);
+    else if (type === 'AlterTableStmt')
+      for (const {AlterTableCmd} of (fields['cmds'] ?? []) as Array<{AlterTableCmd: PgNode}>)
+        this.learnCommand(relationName(fields['relation']), AlterTableCmd);
+    else if (type === 'RenameStmt') this.#rename(fields);
+    else if (type === 'DropStmt') this.#drop(fields);
+    else if (type === 'CreateDomainStmt') this.#createDomain(fields);
+    for (const name of madeBy(type, fields)) this.#objects.add(name);
+  }
+
+  /** Follows one subcommand of ALTER TABLE. */
+  learnCommand(table: string, command: PgNode): void {
+    const name = command['name'] as string;
+    const definition = command['def']?.ColumnDef as PgNode | undefined;
+    switch (command['subtype']) {
+      case 'AT_AddColumn':
+        if (definition && !(command['missing_ok'] && this.column(table, definition['colname'])))
+          this.#addColumn(table, definition);
+        return;
+      case 'AT_AddConstraint':
+        this.#addConstraint(table, command['def']?.Constraint ?? {});
+        return;
+      case 'AT_DropConstraint':
+        this.#dropConstraint(table, name);
+        return;
+      case 'AT_DropColumn':
+        this.#tables.get(table)?.delete(name);
+        return;
+      case 'AT_AlterColumnType':
+        this.#change(table, name, {type: typeName(definition?.['typeName'])});
+        return;
+      case 'AT_ColumnDefault':
+        this.#change(table, name, {
+          hasDefault: command['def'] !== undefined && !isNull(command['def']),
+          varies: differsByRow(command['def']),
+          draws: functionsIn(command['def']).includes('nextval'),
+        });
+        return;
+      case 'AT_AddIdentity':
+        this.#change(table, name, {hasDefault: true, draws: true, varies: true});
+        return;
+      case 'AT_DropIdentity':
+      case 'AT_DropExpression':
+        this.#change(table, name, {hasDefault: false, draws: false, varies: false});
+        return;
+      case 'AT_SetNotNull':
+        this.#change(table, name, {notNull: true});
+        return;
+      case 'AT_DropNotNull':
+        this.#change(table, name, {notNull: false});
+        return;
     }
-    this.tables.set(table, columns);
   }
 
-  #column(table: string, columns: Map<string, Column>, definition: PgNode): void {
+  #createTable(fields: PgNode): void {
+    const table = relationName(fields['relation']);
+    if (fields['if_not_exists'] && this.#tables.has(table)) return;
+    this.#tables.set(table, new Map());
+    for (const element of (fields['tableElts'] ?? []) as PgNode[])
+      if (element['ColumnDef']) this.#addColumn(table, element['ColumnDef']);
+    for (const element of (fields['tableElts'] ?? []) as PgNode[])
+      if (element['Constraint']) this.#addConstraint(table, element['Constraint']);
+  }
+
+  #addColumn(table: string, definition: PgNode): void {
     const constraints = constraintsOf(definition);
     const has = (kind: string) => constraints.some((constraint) => constraint['contype'] === kind);
     const type = typeName(definition['typeName']);
-    columns.set(definition['colname'], {
-      notNull: has('CONSTR_NOTNULL') || has('CONSTR_PRIMARY'),
-      hasDefault: has('CONSTR_DEFAULT') || has('CONSTR_IDENTITY') || has('CONSTR_GENERATED') || /serial/.test(type),
+    const fill = fillsWith(constraints);
+    const numbers = /serial/.test(type) || has('CONSTR_IDENTITY');
+    this.#set(table, definition['colname'], {
       type,
+      draws: numbers || functionsIn(fill).includes('nextval'),
+      varies: numbers || differsByRow(fill),
+      notNull: numbers || has('CONSTR_NOTNULL') || has('CONSTR_PRIMARY'),
+      hasDefault: numbers || has('CONSTR_GENERATED') || fill !== undefined,
     });
-    for (const constraint of constraints) this.#constraint(table, constraint, columns, definition['colname']);
+    for (const constraint of constraints) this.#addConstraint(table, constraint, definition['colname']);
   }
 
-  #constraint(table: string, constraint: PgNode, columns: Map<string, Column>, column?: string): void {
+  #addConstraint(table: string, constraint: PgNode, column?: string): void {
     const kind = kinds[constraint['contype'] as string];
     if (!kind) return;
-    const keys = column
-      ? [column]
-      : ((constraint['keys'] ?? constraint['fk_attrs'] ?? []) as PgNode[]).map((key) => key['String']?.sval as string);
-    const suffix = {
-      check: 'check',
-      foreign: 'fkey',
-      unique: 'key',
-      primary: 'pkey',
-      exclude: 'excl',
-      'not-null': 'not_null',
-    }[kind];
-    const local = table.split('.').at(-1)!;
-    const name =
-      (constraint['conname'] as string | undefined) ??
-      (kind === 'primary' ? `${local}_pkey` : [local, ...keys, suffix].join('_'));
-    this.constraints.set(`${table}.${name}`, kind);
-    if (kind === 'unique' || kind === 'primary') this.indexes.set(qualify(name, table), {unique: true, table});
-    if (kind === 'primary') for (const key of keys) if (columns.has(key)) columns.get(key)!.notNull = true;
+    const columns = column ? [column] : keysOf(constraint);
+    const name = (constraint['conname'] as string | undefined) ?? defaultName(kind, table, columns);
+    this.#constraints.set(`${table} ${name}`, {kind, columns, definition: constraint});
+    if (kind === 'unique' || kind === 'primary') this.#indexes.set(beside(table, name), {unique: true, table});
+    if (kind === 'primary') for (const key of columns) this.#change(table, key, {notNull: true});
+    if (kind === 'not-null') for (const key of columns) this.#change(table, key, {notNull: true});
   }
 
-  #index(fields: PgNode): void {
-    const table = relationName(fields['relation']);
-    if (fields['idxname'])
-      this.indexes.set(qualify(fields['idxname'], table), {unique: fields['unique'] === true, table});
+  #dropConstraint(table: string, name: string): void {
+    const known = this.constraint(table, name);
+    if (!known) return;
+    this.#constraints.delete(`${table} ${name}`);
+    this.#indexes.delete(beside(table, name));
+    this.#dropped.set(table, [...this.droppedConstraints(table), known]);
   }
 
-  #alter(fields: PgNode): void {
+  #createIndex(fields: PgNode): void {
     const table = relationName(fields['relation']);
-    const columns = this.tables.get(table) ?? new Map<string, Column>();
-    for (const {AlterTableCmd: command} of (fields['cmds'] ?? []) as Array<{AlterTableCmd: PgNode}>) {
-      const definition = command['def']?.ColumnDef;
-      if (command['subtype'] === 'AT_AddColumn' && definition) this.#column(table, columns, definition);
-      if (command['subtype'] === 'AT_AddConstraint' && command['def']?.Constraint)
-        this.#constraint(table, command['def'].Constraint, columns);
-      const known = columns.get(command['name'] as string);
-      if (known && command['subtype'] === 'AT_ColumnDefault') known.hasDefault = command['def'] !== undefined;
-      if (known && command['subtype'] === 'AT_SetNotNull') known.notNull = true;
-      if (known && command['subtype'] === 'AT_DropNotNull') known.notNull = false;
+    const columns = ((fields['indexParams'] ?? []) as PgNode[]).map((param) => param['IndexElem']?.name ?? 'expr');
+    const name = (fields['idxname'] as string | undefined) ?? [bare(table), ...columns, 'idx'].join('_');
+    this.#indexes.set(beside(table, name), {unique: fields['unique'] === true, table});
+  }
+
+  #createDomain(fields: PgNode): void {
+    const constraints = constraintsOf(fields);
+    const strict = constraints.some((constraint) => constraint['contype'] === 'CONSTR_NOTNULL');
+    if (strict && fillsWith(constraints) === undefined) this.#strictDomains.add(objectName(fields['domainname']));
+  }
+
+  #rename(fields: PgNode): void {
+    const table = relationName(fields['relation']);
+    const to = fields['newname'] as string;
+    if (fields['renameType'] === 'OBJECT_COLUMN') {
+      const columns = this.#tables.get(table);
+      const known = columns?.get(fields['subname']);
+      columns?.delete(fields['subname']);
+      if (known) columns?.set(to, known);
+    } else if (fields['renameType'] === 'OBJECT_TABLE') this.#renameTable(table, beside(table, to));
+    else if (fields['renameType'] === 'OBJECT_INDEX') this.#renameIndex(table, beside(table, to));
+    else if (fields['renameType'] === 'OBJECT_TABCONSTRAINT')
+      move(this.#constraints, `${table} ${fields['subname']}`, `${table} ${to}`);
+  }
+
+  #renameTable(from: string, to: string): void {
+    move(this.#tables, from, to);
+    for (const key of [...this.#constraints.keys()])
+      if (key.startsWith(`${from} `)) move(this.#constraints, key, `${to} ${key.slice(from.length + 1)}`);
+    for (const [name, index] of this.#indexes) if (index.table === from) this.#indexes.set(name, {...index, table: to});
+  }
+
+  #renameIndex(from: string, to: string): void {
+    const table = this.#indexes.get(from)?.table;
+    move(this.#indexes, from, to);
+    if (table) move(this.#constraints, `${table} ${bare(from)}`, `${table} ${bare(to)}`);
+  }
+
+  #drop(fields: PgNode): void {
+    for (const object of (fields['objects'] ?? []) as unknown[]) {
+      const name = objectName(object);
+      if (fields['removeType'] === 'OBJECT_INDEX') this.#indexes.delete(name);
+      if (fields['removeType'] === 'OBJECT_TABLE') this.#tables.delete(name);
     }
-    if (!this.tables.has(table) && columns.size) this.tables.set(table, columns);
+  }
+
+  #set(table: string, name: string, column: Column): void {
+    const columns = this.#tables.get(table) ?? new Map<string, Column>();
+    this.#tables.set(table, columns.set(name, column));
+  }
+
+  #change(table: string, name: string, change: Partial<Column>): void {
+    const known = this.column(table, name);
+    if (known) this.#set(table, name, {...known, ...change});
   }
 }
 
@@ -110,42 +263,55 @@ const kinds: Readonly<Record<string, ConstraintKind>> = {
   CONSTR_NOTNULL: 'not-null',
 };
 
+const suffixes: Readonly<Record<ConstraintKind, string>> = {
+  check: 'check',
+  foreign: 'fkey',
+  unique: 'key',
+  primary: 'pkey',
+  exclude: 'excl',
+  'not-null': 'not_null',
+};
+
+/** The name that PostgreSQL gives where none is given. */
+function defaultName(kind: ConstraintKind, table: string, columns: readonly string[]): string {
+  return [bare(table), ...(kind === 'primary' ? [] : columns), suffixes[kind]].join('_');
+}
+
+function bare(name: string): string {
+  return name.split('.').at(-1)!;
+}
+
+/** Indexes, constraints and renamed tables live in the schema of their table. */
+function beside(table: string, name: string): string {
+  return `${table.split('.')[0]}.${name}`;
+}
+
+function move<T>(map: Map<string, T>, from: string, to: string): void {
+  const value = map.get(from);
+  map.delete(from);
+  if (value !== undefined) map.set(to, value);
+}
+
 export function constraintsOf(definition: PgNode): PgNode[] {
   return ((definition['constraints'] ?? []) as PgNode[]).map((entry) => entry['Constraint']).filter(Boolean);
 }
 
-/** `schema.name`, with `public` where none is given. */
-export function relationName(relation: PgNode | undefined): string {
-  return relation ? `${relation['schemaname'] ?? 'public'}.${relation['relname']}` : '';
+/** The expression that fills a column which an INSERT does not name; `DEFAULT NULL` fills nothing. */
+export function fillsWith(constraints: readonly PgNode[]): PgNode | undefined {
+  const expression = constraints.find((constraint) => constraint['contype'] === 'CONSTR_DEFAULT')?.['raw_expr'];
+  return isNull(expression) ? undefined : expression;
 }
 
-function qualify(name: string, table: string): string {
-  return `${table.split('.')[0]}.${name}`;
+/** The columns of a table constraint. */
+export function keysOf(constraint: PgNode): string[] {
+  return ((constraint['keys'] ?? constraint['fk_attrs'] ?? []) as PgNode[]).map((key) => key['String']?.sval as string);
 }
 
-/** A name given as a list of strings, or a list node, or a type name. */
-export function objectName(object: unknown): string {
-  const node = object as PgNode;
-  const items = (
-    Array.isArray(object)
-      ? object
-      : (node?.['List']?.items ??
-        node?.['TypeName']?.names ??
-        node?.['ObjectWithArgs']?.objname ??
-        (node?.['String'] ? [node] : []))
-  ) as PgNode[];
-  const words = items.map((item) => item['String']?.sval as string).filter(Boolean);
-  return words.length > 1 ? words.slice(-2).join('.') : `public.${words[0] ?? ''}`;
-}
-
-/** `int4`, `varchar(20)`, `numeric(10,2)`, `text[]`. */
-export function typeName(type: PgNode | undefined): string {
-  if (!type) return '';
-  const names = ((type['names'] ?? []) as PgNode[])
-    .map((name) => name['String']?.sval as string)
-    .filter((name) => name !== 'pg_catalog');
-  const modifiers = ((type['typmods'] ?? []) as PgNode[]).map((modifier) => modifier['A_Const']?.ival?.ival ?? 0);
-  return `${names.join('.')}${modifiers.length ? `(${modifiers.join(',')})` : ''}${type['arrayBounds'] ? '[]' : ''}`;
+/** Two constraints that say the same, whatever they are called. */
+export function sameRule(a: PgNode, b: PgNode): boolean {
+  const {conname: _a, initially_valid: _c, skip_validation: _e, ...one} = a;
+  const {conname: _b, initially_valid: _d, skip_validation: _f, ...two} = b;
+  return shapeOf(one) === shapeOf(two);
 }
 
 /** Names of things that are neither tables nor indexes, made by a statement. */
@@ -157,6 +323,8 @@ export function madeBy(type: string, fields: PgNode): string[] {
       return [relationName(fields['into']?.rel)];
     case 'CreateSeqStmt':
       return [relationName(fields['sequence'])];
+    case 'CreateForeignTableStmt':
+      return [relationName(fields['base']?.relation)];
     case 'CreateEnumStmt':
     case 'CreateRangeStmt':
       return [objectName(fields['typeName'])];
@@ -167,7 +335,7 @@ export function madeBy(type: string, fields: PgNode): string[] {
     case 'CreateFunctionStmt':
       return [objectName(fields['funcname'])];
     case 'CreateSchemaStmt':
-      return [`schema ${fields['schemaname']}`];
+      return [fields['schemaname']];
     default:
       return [];
   }

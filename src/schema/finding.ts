@@ -4,28 +4,36 @@ export type Compatibility = 'unchanged' | 'compatible' | 'breaking' | 'unknown';
 /** What a statement does to a table while it runs; only worth words when the table is big. */
 export type LockCost = 'none' | 'brief' | 'blocks-writes' | 'blocks-all' | 'rewrites';
 
+export interface LockNote {
+  readonly cost: LockCost;
+  /** `schema.name`. */
+  readonly table: string;
+  readonly why: string;
+  readonly instead?: string;
+}
+
 export interface Finding {
   readonly compatibility: Compatibility;
   /** Why old code breaks, or why it does not, in one sentence. */
   readonly why: string;
   /** The expand-and-contract way to reach the same end; for breaking and unknown ones. */
   readonly instead?: string;
-  readonly lock?: {readonly cost: LockCost; readonly table: string; readonly why: string; readonly instead?: string};
+  readonly lock?: LockNote;
 }
 
-export const compatible = (why: string, lock?: Finding['lock']): Finding => ({
+export const compatible = (why: string, lock?: LockNote): Finding => ({
   compatibility: 'compatible',
   why,
   ...(lock && {lock}),
 });
 export const unchanged = (why: string): Finding => ({compatibility: 'unchanged', why});
-export const breaking = (why: string, instead: string, lock?: Finding['lock']): Finding => ({
+export const breaking = (why: string, instead: string, lock?: LockNote): Finding => ({
   compatibility: 'breaking',
   why,
   instead,
   ...(lock && {lock}),
 });
-export const unknown = (why: string, instead: string, lock?: Finding['lock']): Finding => ({
+export const unknown = (why: string, instead: string, lock?: LockNote): Finding => ({
   compatibility: 'unknown',
   why,
   instead,

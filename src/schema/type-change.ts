@@ -8,7 +8,7 @@ export function narrows(from: string, to: string): boolean {
   const [a, b] = [split(from), split(to)];
   if (a.array !== b.array) return true;
   const text = new Set(['varchar', 'text']);
-  if (text.has(a.name) && b.name === 'text') return false;
+  if (text.has(a.name) && (b.name === 'text' || (b.name === 'varchar' && b.numbers.length === 0))) return false;
   if (a.name === 'varchar' && b.name === 'varchar')
     return b.numbers.length > 0 && (a.numbers.length === 0 || b.numbers[0]! < a.numbers[0]!);
   if (a.name === 'int2' && b.name === 'int4') return false;
@@ -19,6 +19,16 @@ export function narrows(from: string, to: string): boolean {
     return b.numbers.length > 0 && (a.numbers.length === 0 || b.numbers[0]! < a.numbers[0]!);
   if (a.name === 'cidr' && b.name === 'inet') return false;
   return true;
+}
+
+/** Two ways to write one type. */
+export function changesNothing(from: string, to: string): boolean {
+  return from === to;
+}
+
+/** Does PostgreSQL write the table again for a change that does not narrow? Only integers are stored differently. */
+export function rewrites(from: string, to: string): boolean {
+  return from !== to && /^(int|small|serial|big)/.test(from);
 }
 
 /** The same scale and at least the precision, or no limit at all, keeps every value as it was written. */

@@ -1,7 +1,10 @@
 import {Catalog} from './catalog.js';
+import type {Context, LiveObjects} from './context.js';
 import {type Compatibility, type Finding, unknown, worst} from './finding.js';
-import {parseSql} from './grammar.js';
-import {type Context, judge} from './judge.js';
+import {type ParsedStatement, parseSql} from './grammar.js';
+import {judge} from './judge.js';
+import {pathSetBy, placeNames} from './names.js';
+import {Newborn} from './newborn.js';
 
 /** One migration as text; `sql` is undefined when it is not SQL and could not be read. */
 export interface Migration {
@@ -33,13 +36,16 @@ export interface SchemaVerdict {
  * Can code of the live release run on the schema of the new one? Judges the migrations between the two.
  * @param earlier all migrations that the live release has, oldest first: what they made tells what a name is.
  * @param added the migrations that come with the new release, oldest first; none means unchanged.
+ * @param live what the database holds now, before the migrations; without it, what may be new counts as old.
  */
 export async function judgeMigrations(
   earlier: readonly Migration[],
   added: readonly Migration[],
+  live?: LiveObjects,
 ): Promise<SchemaVerdict> {
-  const context: Context = {catalog: new Catalog(), newborn: new Set()};
+  const context: Context = {catalog: new Catalog(), newborn: new Newborn(), live};
   for (const migration of earlier) await learn(migration, context.catalog);
+  context.catalog.startRange();
   const statements: JudgedStatement[] = [];
   for (const migration of added) statements.push(...(await judgeMigration(migration, context)));
   const verdict = worst(statements.map((one) => one.compatibility));
@@ -48,7 +54,8 @@ export async function judgeMigrations(
 
 async function learn(migration: Migration, catalog: Catalog): Promise<void> {
   const parsed = migration.sql === undefined ? [] : await parseSql(migration.sql);
-  if (!('error' in parsed)) for (const statement of parsed) catalog.learn(statement);
+  if (migration.sql === undefined || 'error' in parsed) catalog.noteGap();
+  else for (const statement of inTheirSchemas(parsed)) catalog.learn(statement);
 }
 
 async function judgeMigration(migration: Migration, context: Context): Promise<JudgedStatement[]> {
@@ -82,7 +89,18 @@ async function judgeMigration(migration: Migration, context: Context): Promise<J
         ),
       ),
     ];
-  return parsed.map((statement) => place(statement.line, statement.sql, judge(statement, context)));
+  return [...inTheirSchemas(parsed)].map((statement) =>
+    place(statement.line, statement.sql, judge(statement, context)),
+  );
+}
+
+/** Follows `SET search_path` through one file. */
+function* inTheirSchemas(statements: readonly ParsedStatement[]): Generator<ParsedStatement> {
+  let schema = 'public';
+  for (const statement of statements) {
+    yield placeNames(statement, schema);
+    schema = pathSetBy(statement) ?? schema;
+  }
 }
 
 function short(statement: string): string {
