@@ -7,10 +7,13 @@ import type {Component} from '../../src/platforms/platform.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {closeIncident, reportIncident} from '../../src/release/incident.js';
 import {type LedgerAccess, openLedger, pinSentence} from '../../src/release/ledger-access.js';
+import {enterMaintenance, type SideResult} from '../../src/release/maintenance.js';
 import {readProduct} from '../../src/release/product.js';
 import {gateProduct, liveUrls} from '../../src/release/product-gate.js';
 import {type ComponentResult, rollBack} from '../../src/release/rollback.js';
 import {planRollback, type RollbackPlan} from '../../src/release/rollback-targets.js';
+import {type SchemaObstacle, schemaObstacle, waysOut} from '../../src/release/schema-obstacle.js';
+import {obstacleSummary} from '../../src/report/obstacle-summary.js';
 import {rollbackSummary} from '../../src/report/rollback-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import {openGitHub} from '../../src/runner/github.js';
@@ -43,6 +46,8 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
     recordId: inputs['ledger-id'],
     release: inputs.release,
   });
+  const obstacle = inputs['dry-run'] || inputs['override-schema'] ? undefined : schemaObstacle(plan);
+  if (obstacle) return stopAtMaintenance({inputs, runner, config, platforms, ledger, plan, obstacle, startedMs});
   runner.log(`Going back to ${plan.description}.`);
   if (!inputs['dry-run'])
     await ledger.append(plan.leaving?.id, 'intent', {
@@ -80,6 +85,76 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
   const report = finish({inputs, config, plan, results, startedMs, restoreMs, gate, pin, left});
   if (inputs.incident) await openIncident(inputs, plan, results, left, report.summary ?? '', runner);
   return report;
+}
+
+interface Stop {
+  readonly inputs: RollbackInputs;
+  readonly runner: Run;
+  readonly config: Product['config'];
+  readonly platforms: Awaited<ReturnType<typeof openPlatforms>>;
+  readonly ledger: LedgerAccess;
+  readonly plan: RollbackPlan;
+  readonly obstacle: SchemaObstacle;
+  readonly startedMs: number;
+}
+
+/** Old code over a schema that it cannot use makes an outage worse: users get the page, and a person decides. */
+async function stopAtMaintenance({
+  inputs,
+  runner,
+  config,
+  platforms,
+  ledger,
+  plan,
+  obstacle,
+  startedMs,
+}: Stop): Promise<Report<typeof spec>> {
+  runner.log(
+    `The schema verdict of ${obstacle.release} is ${obstacle.verdict}, so old code is not brought back; switching maintenance on.`,
+  );
+  const call = {signal: ownSignal(), progress: (line: string) => runner.log(oneLine(line))};
+  const root = runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
+  const context = {config, tokens: inputs, platforms, store: ledger.store, root, commit: plan.leaving!.commit, call};
+  const {sides} = await enterMaintenance(context, {
+    reason: `schema ${obstacle.verdict} in ${obstacle.release}`,
+    untilMs: Date.now() + config.maintenance.for,
+  });
+  const down = sides
+    .filter((side) => side.outcome === 'failed')
+    .map((side) => `${side.component}: ${side.failure!.message}. ${side.failure!.remedy}`);
+  if (stateOf(plan.leaving!) !== 'failed')
+    await ledger.append(plan.leaving?.id, 'failed', {
+      schema: obstacle.verdict,
+      maintenance: down.length ? 'partly' : 'on',
+    });
+  const report = obstacleReport(obstacle, sides, down, Date.now() - startedMs);
+  if (inputs.incident) await openIncident(inputs, plan, [], [obstacle.verdict], report.summary ?? '', runner);
+  return report;
+}
+
+function obstacleReport(
+  obstacle: SchemaObstacle,
+  sides: readonly SideResult[],
+  down: readonly string[],
+  tookMs: number,
+): Report<typeof spec> {
+  const left = [...down, ...waysOut(obstacle)];
+  return {
+    outputs: {
+      outcome: 'maintenance',
+      frontend: 'skipped',
+      backend: 'skipped',
+      'restore-ms': tookMs,
+      'duration-ms': tookMs,
+      left: left.map((line) => oneLine(line, 400)).join(' | '),
+    },
+    summary: obstacleSummary({...obstacle, sides, left}),
+    failure: new Failure(
+      'ROLLBACK_SCHEMA',
+      `${obstacle.sentence} Maintenance mode is ${down.length ? 'only partly on' : 'on'}; nothing old runs on the new schema.\n${left.map((line) => `- ${oneLine(line, 600)}`).join('\n')}`,
+      {remedy: 'Choose one of the two ways out above.'},
+    ),
+  };
 }
 
 async function unpin(ledger: LedgerAccess, inputs: RollbackInputs, runner: Run): Promise<Report<typeof spec>> {

@@ -36,6 +36,10 @@ export const spec = defineAction({
       doc: 'Leave a pin: later releases stage and gate but do not promote until it is released or expires.',
     }),
     'pin-for': duration({default: '7d', doc: 'How long the pin lasts.'}),
+    'override-schema': flag({
+      default: 'false',
+      doc: 'Bring old code back although the schema verdict says that it cannot run on the new schema, or that this cannot be told. Without it the automatic path stops at maintenance mode.',
+    }),
     gate: flag({default: 'true', doc: 'Gate the restored product before calling the rollback done.'}),
     incident: flag({default: 'true', doc: 'Open or update a GitHub issue about it (`issues: write`).'}),
     ...configInputs,
@@ -45,7 +49,7 @@ export const spec = defineAction({
   },
   outputs: {
     outcome:
-      '`restored`, `already` (everything was at its target; verified, not touched), `partial`, `dry-run` or `unpinned`.',
+      '`restored`, `already` (everything was at its target; verified, not touched), `maintenance` (stopped there, since old code cannot run on the new schema), `partial`, `dry-run` or `unpinned`.',
     frontend: 'restored, already, failed, skipped.',
     backend: 'restored, already, failed, skipped.',
     'frontend-deployment': 'Deployment that serves the frontend now, as read back.',
