@@ -41,7 +41,7 @@ const rules: Readonly<Record<string, CommandRule>> = {
       why: 'VALIDATE reads the table without blocking writes',
     }),
   AT_AlterConstraint: (command) =>
-    command['def']?.ATAlterConstraint?.is_enforced
+    command['def']?.ATAlterConstraint?.alterEnforceability && command['def'].ATAlterConstraint.is_enforced
       ? breaking(
           'Old code may write rows that the constraint refuses from now on.',
           'Enforce it one release after the code that keeps to it.',

@@ -307,11 +307,12 @@ export function keysOf(constraint: PgNode): string[] {
   return ((constraint['keys'] ?? constraint['fk_attrs'] ?? []) as PgNode[]).map((key) => key['String']?.sval as string);
 }
 
-/** Two constraints that say the same, whatever they are called. */
-export function sameRule(a: PgNode, b: PgNode): boolean {
-  const {conname: _a, initially_valid: _c, skip_validation: _e, ...one} = a;
-  const {conname: _b, initially_valid: _d, skip_validation: _f, ...two} = b;
-  return shapeOf(one) === shapeOf(two);
+/** The constraint says the same as the known one, whatever the two are called and wherever they are written. */
+export function sameRule(known: KnownConstraint, constraint: PgNode): boolean {
+  if (known.definition['contype'] !== constraint['contype']) return false;
+  const body = ({conname: _n, keys: _k, fk_attrs: _f, initially_valid: _i, skip_validation: _s, ...rest}: PgNode) =>
+    shapeOf(rest);
+  return keysOf(constraint).join() === known.columns.join() && body(known.definition) === body(constraint);
 }
 
 /** Names of things that are neither tables nor indexes, made by a statement. */

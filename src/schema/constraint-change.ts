@@ -41,7 +41,7 @@ function scanOf(constraint: PgNode, table: string): LockNote | undefined {
 }
 
 function allowsAsMuch(dropped: KnownConstraint, added: PgNode): boolean {
-  if (sameRule(dropped.definition, added)) return true;
+  if (sameRule(dropped, added)) return true;
   const before = listedValues(dropped.definition['raw_expr']);
   const after = listedValues(added['raw_expr']);
   return (
