@@ -87,12 +87,23 @@ function compareTotals(
   if (count('w') !== check.warmup_probes || count('v') !== check.void || count('u') !== check.unusable)
     say('its warm-up, void or unusable observations are counted wrongly');
   if (check.kept !== undefined && count('+') !== check.kept) say('its kept contracts are counted wrongly');
+  if (check.pairs && !samePairs(check.pairs, count)) say('its pairs are counted wrongly');
   if (!near(toLog10(stream.objectiveLog), check.log10_evidence_fail))
     say(`the evidence against it is 10^${toLog10(stream.objectiveLog)}, not 10^${check.log10_evidence_fail}`);
   if (!near(toLog10(stream.passLog), check.log10_evidence_pass))
     say(`the evidence for it is 10^${toLog10(stream.passLog)}, not 10^${check.log10_evidence_pass}`);
   if (!sameOptional(stream.relativeLog, check.log10_evidence_relative)) say('the evidence of the comparison differs');
   if (!sameOptional(stream.latencyLog, check.log10_evidence_latency)) say('the evidence about latency differs');
+}
+
+function samePairs(pairs: NonNullable<RecordCheck['pairs']>, count: (letter: Letter) => number): boolean {
+  const bothOk = count('.') + count('o') + count('s') + count('S');
+  return (
+    bothOk === pairs.both_ok &&
+    count('c') === pairs.candidate_only &&
+    count('b') + count('B') === pairs.baseline_only &&
+    count('f') === pairs.both_failed
+  );
 }
 
 /** A letter that this check could not have produced, such as a latency over a limit that there is none. */

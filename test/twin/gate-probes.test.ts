@@ -52,7 +52,7 @@ const serve: Parameters<typeof startStandIn>[0] = ({request, response, url, body
     '/login': () => sendJson(response, 200, {token: `session-${JSON.parse(body.toString()).user}`, id: 7}),
     '/orders/7': () => sendJson(response, bearer === 'Bearer session-ada' ? 200 : 401, {owner: 'ada'}),
     '/org/a': () => sendJson(response, bearer === 'Bearer token-of-a' ? 200 : bearer ? 403 : 401, {org: 'a'}),
-    '/org/leaky': () => sendJson(response, 200, {org: 'a', secret: 'rows of a'}),
+    '/org/leaky': () => sendJson(response, 200, {org: 'a', orders: 'rows of a'}),
     '/key': () => sendJson(response, request.headers['x-api-key'] === 'api-key-value' ? 200 : 401, {}),
     '/basic': () =>
       sendJson(response, bearer === `Basic ${Buffer.from('ops:hunter22').toString('base64')}` ? 200 : 401, {}),
