@@ -27,94 +27,96 @@ export interface ActJob {
   readonly startedMs: number;
   readonly steps: StepResult[];
   readonly summaries: string[];
+  /** By step key. */
+  readonly outputs: Map<string, Record<string, string>>;
 }
+
+type KeyOf = (line: {job: string; id: string; matrix: Readonly<Record<string, unknown>>}) => string | undefined;
 
 /** Reads the log of act line by line: into jobs by key, and into the same events that the embedded engine tells. */
-export interface ActLog {
-  readonly jobs: ReadonlyMap<string, ActJob>;
+export class ActLog {
+  readonly jobs = new Map<string, ActJob>();
   /** Lines that were not JSON or belonged to no job: how act itself failed. */
-  readonly notes: readonly string[];
-  line(text: string): void;
+  readonly notes: string[] = [];
+
+  /** @param keyOf the key of a job as the result names it; undefined for lines that are not to be shown. */
+  constructor(
+    private readonly journal: Journal,
+    private readonly keyOf: KeyOf,
+  ) {}
+
+  line(text: string): void {
+    const line = parse(text);
+    if (line?.jobID === undefined) {
+      this.notes.push(this.journal.masker.mask(line?.msg ?? text));
+      return;
+    }
+    const key = this.keyOf({job: (line.job ?? '').trim(), id: line.jobID, matrix: line.matrix ?? {}});
+    if (key !== undefined) this.read(line, key, stepKey(line));
+  }
+
+  private read(line: ActLine, key: string, step: string): void {
+    const job = this.jobAt(key, line);
+    this.readText(line, key, step);
+    if (line.command === 'summary') this.keepSummary(job, line, key, step);
+    if (line.jobResult) this.endJob(job, key, line.jobResult);
+    // What happens inside a composite belongs to the outer step.
+    if (!line.stage || line.stepID?.length !== 1) return;
+    if (line.msg?.startsWith('⭐ Run ')) this.journal.tell({type: 'step-started', job: key, step, name: nameOf(line)});
+    if (line.command === 'set-output') this.keepOutput(job, line, key, step);
+    if (line.stepResult) this.endStep(job, line, key, step);
+  }
+
+  private readText(line: ActLine, key: string, step: string): void {
+    if (line.raw_output) this.journal.log(key, step, cleaned(line.msg ?? ''));
+    else if (line.command === 'add-mask' && line.arg) this.journal.masker.add(line.arg);
+    else if (line.level === 'error') this.journal.log(key, step, `##[error]${line.msg ?? ''}`);
+  }
+
+  private jobAt(key: string, line: ActLine): ActJob {
+    const known = this.jobs.get(key);
+    if (known) return known;
+    const fresh: ActJob = {result: undefined, startedMs: Date.now(), steps: [], summaries: [], outputs: new Map()};
+    this.jobs.set(key, fresh);
+    const name = (line.job ?? key).trim().replace(/^[^/]*\//, '');
+    this.journal.tell({type: 'job-started', job: key, name, permissions: {}});
+    return fresh;
+  }
+
+  // Outputs of jobs are only known when the whole run has ended.
+  private endJob(job: ActJob, key: string, result: Conclusion): void {
+    job.result = result;
+    this.journal.tell({type: 'job-finished', job: key, result, outputs: {}, ms: Date.now() - job.startedMs});
+  }
+
+  private keepOutput(job: ActJob, line: ActLine, key: string, step: string): void {
+    const name = line.name ?? '';
+    const value = this.journal.masker.mask(line.arg ?? '');
+    outputsOf(job, step)[name] = value;
+    this.journal.tell({type: 'output', job: key, step, name, value});
+  }
+
+  private keepSummary(job: ActJob, line: ActLine, key: string, step: string): void {
+    const text = this.journal.masker.mask(line.content ?? '');
+    job.summaries.push(text);
+    this.journal.tell({type: 'summary', job: key, step, text});
+  }
+
+  private endStep(job: ActJob, line: ActLine, key: string, step: string): void {
+    const result = line.stepResult!;
+    const ms = Math.round((line.executionTime ?? 0) / 1e6);
+    const end = {name: nameOf(line), outcome: result, conclusion: result, ms};
+    const given = line.stage === 'Main' && !/^\d+$/.test(line.stepID![0]!);
+    // Outputs are logged after the result: the object is filled until the job ends.
+    job.steps.push({id: given ? line.stepID![0]! : '', ...end, outputs: outputsOf(job, step), annotations: []});
+    this.journal.tell({type: 'step-finished', job: key, step, ...end});
+  }
 }
 
-export function openActLog(
-  journal: Journal,
-  keyOf: (line: {job: string; id: string; matrix: Readonly<Record<string, unknown>>}) => string | undefined,
-): ActLog {
-  const jobs = new Map<string, ActJob>();
-  const notes: string[] = [];
-  const outputs = new Map<string, Record<string, string>>();
-  const jobAt = (key: string, name: string): ActJob => {
-    const known = jobs.get(key);
-    if (known) return known;
-    const fresh: ActJob = {result: undefined, startedMs: Date.now(), steps: [], summaries: []};
-    jobs.set(key, fresh);
-    journal.tell({type: 'job-started', job: key, name, permissions: {}});
-    return fresh;
-  };
-  const read = (line: ActLine, key: string) => {
-    const job = jobAt(key, (line.job ?? key).trim().replace(/^[^/]*\//, ''));
-    const step = stepKey(line);
-    if (line.raw_output) journal.log(key, step, cleaned(line.msg ?? ''));
-    else if (line.command === 'set-output') keepOutput(line, key, step);
-    else if (line.command === 'summary') keepSummary(job, line, key, step);
-    else if (line.command === 'add-mask' && line.arg) journal.masker.add(line.arg);
-    else if (line.level === 'error') journal.log(key, step, `##[error]${line.msg ?? ''}`);
-    if (line.msg?.startsWith('⭐ Run ') && line.stage && line.stepID?.length === 1)
-      journal.tell({type: 'step-started', job: key, step, name: nameOf(line)});
-    if (line.stepResult && line.stage && line.stepID?.length === 1) endStep(job, line, key, step);
-    if (line.jobResult) endJob(job, key, line.jobResult);
-  };
-  // Outputs are only known when the whole run has ended.
-  const endJob = (job: ActJob, key: string, result: Conclusion) => {
-    job.result = result;
-    journal.tell({type: 'job-finished', job: key, result, outputs: {}, ms: Date.now() - job.startedMs});
-  };
-  const keepOutput = (line: ActLine, key: string, step: string) => {
-    const name = line.name ?? '';
-    const value = journal.masker.mask(line.arg ?? '');
-    if (line.stepID?.length !== 1) return;
-    outputs.set(`${key} ${step}`, {...outputs.get(`${key} ${step}`), [name]: value});
-    journal.tell({type: 'output', job: key, step, name, value});
-  };
-  const keepSummary = (job: ActJob, line: ActLine, key: string, step: string) => {
-    const text = journal.masker.mask(line.content ?? '');
-    job.summaries.push(text);
-    journal.tell({type: 'summary', job: key, step, text});
-  };
-  const endStep = (job: ActJob, line: ActLine, key: string, step: string) => {
-    const end = {
-      name: nameOf(line),
-      outcome: line.stepResult!,
-      conclusion: line.stepResult!,
-      ms: Math.round((line.executionTime ?? 0) / 1e6),
-    };
-    const id = line.stage === 'Main' && !/^\d+$/.test(line.stepID![0]!) ? line.stepID![0]! : '';
-    // Outputs are logged after the result: the object is filled until the job ends.
-    const filled = outputs.get(`${key} ${step}`) ?? {};
-    outputs.set(`${key} ${step}`, filled);
-    job.steps.push({
-      id,
-      ...end,
-      get outputs() {
-        return outputs.get(`${key} ${step}`) ?? {};
-      },
-      annotations: [],
-    });
-    journal.tell({type: 'step-finished', job: key, step, ...end});
-  };
-  return {
-    jobs,
-    notes,
-    line: (text) => {
-      const line = parse(text);
-      const key = line?.jobID
-        ? keyOf({job: (line.job ?? '').trim(), id: line.jobID, matrix: line.matrix ?? {}})
-        : undefined;
-      if (line && key) read(line, key);
-      else if (line?.jobID === undefined) notes.push(journal.masker.mask(line?.msg ?? text));
-    },
-  };
+function outputsOf(job: ActJob, step: string): Record<string, string> {
+  const outputs = job.outputs.get(step) ?? {};
+  job.outputs.set(step, outputs);
+  return outputs;
 }
 
 function parse(text: string): ActLine | undefined {

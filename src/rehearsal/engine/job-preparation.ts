@@ -1,7 +1,8 @@
 import {randomUUID} from 'node:crypto';
+import {setMaxListeners} from 'node:events';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import type {IdentityClaims} from './contract.js';
+import type {IdentityClaims, Permissions} from './contract.js';
 import type {JobDefinition} from './definition.js';
 import {type Environment, type Graph, type LegPlan, legContexts, needsOf} from './graph.js';
 import type {JobState} from './job-state.js';
@@ -22,20 +23,15 @@ export async function prepareJob(
     child(job.body, 'permissions'),
     graph.ceiling,
   );
-  const token = request.tokenFor ? await request.tokenFor(permissions, plan.key) : request.token;
-  const secrets = {...secretsIn(graph, environment), GITHUB_TOKEN: token};
+  const secrets = await secretsFor(graph, permissions, plan.key, environment);
   const identity =
     permissions['id-token'] === 'write' ? request.oidc?.requestFor(claimsOf(graph, environment)) : undefined;
   for (const secret of [...Object.values(secrets), identity?.token ?? '']) journal.masker.add(secret);
   const vars = {...request.vars, ...(environment && request.environments?.[environment.name]?.vars)};
   const folders = foldersFor(graph, job);
-  const github = {
-    ...run.github,
-    job: job.id,
-    token,
-    workspace: folders.workspace,
-    event_path: join(folders.temp, '_github_workflow', 'event.json'),
-  };
+  const event = join(folders.temp, '_github_workflow', 'event.json');
+  const own = {job: job.id, token: secrets.GITHUB_TOKEN, workspace: folders.workspace, event_path: event};
+  const github: JobState['github'] = {...run.github, ...own};
   const contexts = {...legContexts(graph, job, plan), vars, secrets, github};
   const state: JobState = {
     key: plan.key,
@@ -49,16 +45,24 @@ export async function prepareJob(
     fixed: {needs: needsOf(graph, job), strategy: plan.strategy, matrix: plan.leg, inputs: graph.inputs, vars, secrets},
     defaults: defaultsOf(graph, job, contexts),
     env: envOf(graph, job, contexts),
-    path: [],
-    status: 'success',
-    posts: [],
-    begun: new Map(),
-    cancelled: new AbortController(),
-    killed: new AbortController(),
-    trackingId: `rehearsal_${randomUUID()}`,
+    ...beginning(),
   };
   makeFolders(state);
   return state;
+}
+
+/** What is the same at the start of every job. */
+function beginning() {
+  const [cancelled, killed] = [new AbortController(), new AbortController()];
+  for (const {signal} of [cancelled, killed]) setMaxListeners(0, signal);
+  const trackingId = `rehearsal_${randomUUID()}`;
+  return {path: [], status: 'success' as const, posts: [], begun: new Map(), cancelled, killed, trackingId};
+}
+
+async function secretsFor(graph: Graph, permissions: Permissions, key: string, environment: Environment | undefined) {
+  const {request} = graph.run;
+  const token = request.tokenFor ? await request.tokenFor(permissions, key) : request.token;
+  return {...secretsIn(graph, environment), GITHUB_TOKEN: token};
 }
 
 function claimsOf(graph: Graph, environment: Environment | undefined): IdentityClaims {

@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import {type Problem, refusal} from '../../kernel/errors.js';
 import {actionSource} from './action-source.js';
 import {createConcurrencyGroups} from './concurrency.js';
@@ -87,6 +88,8 @@ function runState(
   inputs: object,
 ): RunState {
   const masker = createMasker();
+  const cancelled = new AbortController();
+  setMaxListeners(0, cancelled.signal); // Every waiting job listens.
   for (const secret of [...Object.values(request.secrets), request.token]) masker.add(secret);
   return {
     request,
@@ -95,7 +98,7 @@ function runState(
     github: {...githubContext(request, workflow, inputs), token: request.token},
     groups: request.concurrency ?? createConcurrencyGroups(),
     slots: createSlots(request.limit ?? 2),
-    cancelled: new AbortController(),
+    cancelled,
     active: new Map(),
     results: new Map(),
     folders: 0,
