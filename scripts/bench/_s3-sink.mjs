@@ -37,14 +37,14 @@ const server = createServer((request, response) => {
     if (request.method === 'POST' && id) {
       const parts = [...uploads.get(id)].sort((a, b) => a[0] - b[0]).map(([, part]) => part);
       uploads.delete(id);
-      objects.set(key, {
+      if (!discard) objects.set(key, {
         chunks: parts.flatMap((part) => part.chunks),
         bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
       });
       return reply(200, `<CompleteMultipartUploadResult><ETag>"0"</ETag></CompleteMultipartUploadResult>`);
     }
     if (request.method === 'PUT') {
-      objects.set(key, {chunks, bytes});
+      if (!discard) objects.set(key, {chunks, bytes});
       return reply(200);
     }
     const object = objects.get(key);
