@@ -5,7 +5,7 @@ import {backupFindings} from '../../src/release/backup-findings.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {corsFindings} from '../../src/release/cors-findings.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
-import {maintenanceFinding} from '../../src/release/maintenance-finding.js';
+import {interruptedFinding, maintenanceFinding} from '../../src/release/ledger-findings.js';
 import {type Product, readProduct} from '../../src/release/product.js';
 import {releaseId} from '../../src/release/release-id.js';
 import {preflightLines, preflightSummary} from '../../src/report/preflight-summary.js';
@@ -71,7 +71,7 @@ async function look(
     found: product.file ? `valid; ${config.checks.length} checks` : 'absent; inputs alone describe the product',
     remedy: 'Write the file: it also holds checks and backups',
   };
-  const [platformRows, anchored, backups, cors, pin, maintenance] = await Promise.all([
+  const [platformRows, anchored, backups, cors, pin, maintenance, ended] = await Promise.all([
     Promise.all(platforms.map((platform) => platform.preflight(requirements(platform), call))),
     readAnchors(platforms, allowMissing, call),
     backupFindings(config, inputs, {
@@ -84,6 +84,7 @@ async function look(
     corsFindings(config, runner.signal),
     ledger.activePin(),
     maintenanceFinding(ledger.store),
+    interruptedFinding(ledger.store),
   ]);
   const gate: Finding = config.checks.length
     ? {area: 'gate', check: 'checks', state: 'ok', found: `${config.checks.length} checks`}
@@ -105,7 +106,17 @@ async function look(
       }
     : {area: 'ledger', check: 'pin', state: 'ok', found: 'none'};
   return {
-    findings: [configured, ...platformRows.flat(), ...anchored.findings, ...cors, ...backups, gate, pins, maintenance],
+    findings: [
+      configured,
+      ...platformRows.flat(),
+      ...anchored.findings,
+      ...cors,
+      ...backups,
+      gate,
+      pins,
+      maintenance,
+      ended,
+    ],
     anchors: anchored.anchors,
     pin,
   };

@@ -40,13 +40,14 @@ export interface SideResult {
   readonly failure?: Failure;
 }
 
-const prefix = 'm-';
+/** Release ids of maintenance windows begin with it. */
+export const maintenancePrefix = 'm-';
 const lookBack = 30;
 
 /** The newest maintenance window that was not ended, from the ledger. */
 export async function readMaintenance(store: LedgerStore): Promise<MaintenanceState> {
   for await (const record of store.list(lookBack)) {
-    if (!record.release.startsWith(prefix)) continue;
+    if (!record.release.startsWith(maintenancePrefix)) continue;
     const state = factOf(record, 'maintenance');
     if (state === 'off') return {on: false, unfinished: false};
     const until = Number(factOf(record, 'until'));
@@ -88,7 +89,7 @@ async function openWindow(
   ]);
   const iso = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
   const record = await store.open({
-    release: `${prefix}${iso}`,
+    release: `${maintenancePrefix}${iso}`,
     commit,
     anchors: {...(frontend && {frontend}), ...(backend && {backend})},
   });

@@ -1,8 +1,10 @@
 import {Failure, refusal} from '../kernel/errors.js';
 import {deploymentsOf, factOf, lastKnownGood, newestShipped} from '../ledger/history.js';
+import {interrupted} from '../ledger/journal.js';
 import type {ReleaseRecord} from '../ledger/record.js';
 import type {LedgerStore} from '../ledger/store.js';
 import type {Anchor, Component} from '../platforms/platform.js';
+import {maintenancePrefix} from './maintenance.js';
 import type {RollbackTarget} from './rollback.js';
 
 export type Destination = 'anchor' | 'previous' | 'last-known-good' | 'release';
@@ -46,8 +48,9 @@ export async function planRollback(
       description: `what was live before ${record.release}`,
     };
   }
-  const history = await collect(store.list(historyDepth));
-  const live = newestShipped(history);
+  const history = await releases(store, historyDepth);
+  // A run that died in the middle of a change may have made it: that release is the one to leave.
+  const live = interrupted(history)?.record ?? newestShipped(history);
   if (wanted.to === 'previous') {
     if (!live) throw noTarget('The ledger knows no release that changed production, so there is no previous one');
     return {
@@ -129,8 +132,9 @@ function noTarget(message: string): Failure {
   });
 }
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
+/** Newest first; maintenance windows stand in the same ledger and are no releases. */
+export async function releases(store: LedgerStore, depth: number): Promise<ReleaseRecord[]> {
+  const all: ReleaseRecord[] = [];
+  for await (const record of store.list(depth)) if (!record.release.startsWith(maintenancePrefix)) all.push(record);
   return all;
 }
