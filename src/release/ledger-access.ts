@@ -71,10 +71,11 @@ async function openStore(
   inputs: {readonly 'github-token'?: string | undefined},
   {env, signal, annotate}: Pick<Run, 'env' | 'signal' | 'annotate'>,
 ): Promise<LedgerStore> {
-  if (config.ledger.store === 'file') {
-    const path = resolve(env['GITHUB_WORKSPACE'] ?? process.cwd(), config.ledger.file);
+  const file = fileOf(config, env['SWITCHBACK_LEDGER']);
+  if (file !== undefined) {
+    const path = resolve(env['GITHUB_WORKSPACE'] ?? process.cwd(), file);
     return openFileStore(ledgerFile(path), Date.now, ({line, what}) =>
-      annotate({level: 'warning', title: 'Ledger', message: `Line ${line} of ${config.ledger.file} ${what}`}),
+      annotate({level: 'warning', title: 'Ledger', message: `Line ${line} of ${file} ${what}`}),
     );
   }
   const token = inputs['github-token'];
@@ -93,6 +94,15 @@ async function openStore(
     },
     {environment: config.ledger.environment},
   );
+}
+
+/**
+ * The file the ledger is kept in, when it is one. `SWITCHBACK_LEDGER` (`github`, `file` or `file:PATH`; the terminal's
+ * `--ledger`) decides before the configuration, so that a release is possible while GitHub cannot be reached.
+ */
+function fileOf({ledger}: Config, chosen: string | undefined): string | undefined {
+  if (chosen?.startsWith('file:')) return chosen.slice('file:'.length);
+  return (chosen ?? ledger.store) === 'file' ? ledger.file : undefined;
 }
 
 /** An event that is noted twice says nothing wrong, so its POST may be repeated after a lost answer; a record's may not. */

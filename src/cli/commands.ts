@@ -1,0 +1,113 @@
+/** A command of the terminal. What an action does is declared by the action's spec; this only names it. */
+export interface CommandEntry {
+  readonly name: string;
+  /** One line for `switchback --help`, which must not load anything. */
+  readonly about: string;
+  /** Action in `actions/` that this command runs, with the flags its spec declares. */
+  readonly action?: string;
+  /** Inputs that the command itself decides. */
+  readonly fixed?: Readonly<Record<string, string>>;
+  /** An input that may be given without its flag, such as `on` in `switchback maintenance on`. */
+  readonly positional?: string;
+  readonly examples: readonly string[];
+}
+
+/** All commands, in the order in which a release needs them. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'init',
+    about: 'look at this repository and write its configuration and workflows',
+    examples: [
+      'switchback init',
+      'switchback init --yes --frontend-url https://shop.example --key-out ~/keys/shop.asc',
+    ],
+  },
+  {
+    name: 'preflight',
+    about: 'check configuration, credentials, the way back, storage and keys; change nothing',
+    action: 'preflight',
+    examples: ['switchback preflight', 'switchback preflight --fail-on warning --json'],
+  },
+  {
+    name: 'release',
+    about: 'ship one commit: preflight, backup, stage, deploy, gate, promote, watch; go back on failure',
+    examples: ['switchback release', 'switchback release --ledger file --env-file ~/.switchback.env'],
+  },
+  {
+    name: 'deploy',
+    about: 'deploy one component and wait for its terminal state',
+    action: 'deploy',
+    positional: 'component',
+    examples: ['switchback deploy frontend', 'switchback deploy backend --timeout 15m'],
+  },
+  {
+    name: 'gate',
+    about: 'judge the health of a release by evidence',
+    action: 'health-gate',
+    examples: ['switchback gate --stage live', 'switchback gate --frontend-url https://shop-a1b2c3.vercel.app'],
+  },
+  {
+    name: 'promote',
+    about: 'move production traffic to a staged deployment and read it back',
+    action: 'promote',
+    examples: ['switchback promote --frontend-deployment dpl_a1b2c3'],
+  },
+  {
+    name: 'rollback',
+    about: 'bring both sides back, read them back, gate them and leave a pin',
+    action: 'rollback',
+    examples: [
+      'switchback rollback --to previous --dry-run',
+      'switchback rollback --to previous --reason "checkout is broken"',
+      'switchback rollback --component unpin',
+    ],
+  },
+  {
+    name: 'maintenance',
+    about: 'switch maintenance mode on or off, or look (on, off, status)',
+    action: 'maintenance',
+    positional: 'mode',
+    examples: ['switchback maintenance on --reason "database move"', 'switchback maintenance off'],
+  },
+  {
+    name: 'backup',
+    about: 'make one sealed, encrypted, verified set',
+    action: 'backup',
+    positional: 'mode',
+    examples: ['switchback backup', 'switchback backup freshness --max-age 26h'],
+  },
+  {
+    name: 'restore',
+    about: 'list, prove or restore sets (list, verify, drill, new, in-place)',
+    action: 'restore',
+    positional: 'mode',
+    examples: ['switchback restore list', 'switchback restore new --set newest'],
+  },
+  {
+    name: 'drill',
+    about: 'restore the newest set into a throwaway server and compare it',
+    action: 'restore',
+    fixed: {mode: 'drill'},
+    examples: ['switchback drill', 'switchback drill --no-alarm --sql-checks "SELECT count(*) > 0 FROM users"'],
+  },
+  {
+    name: 'history',
+    about: 'list the releases of the ledger',
+    examples: ['switchback history', 'switchback history --limit 5 --json'],
+  },
+  {
+    name: 'pins',
+    about: 'show the pin that holds production, or release it (list, release)',
+    examples: ['switchback pins', 'switchback pins release'],
+  },
+  {
+    name: 'rehearse',
+    about: 'play releases on this machine against stand-ins (needs a checkout of Switchback)',
+    examples: ['switchback rehearse --scenario bad-after-promotion', 'switchback rehearse --list'],
+  },
+  {
+    name: 'completion',
+    about: 'print the completion script of a shell (bash, zsh, fish)',
+    examples: ['source <(switchback completion bash)'],
+  },
+];

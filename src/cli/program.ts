@@ -1,0 +1,86 @@
+import {Command} from 'commander';
+import type {ActionSpec} from '../runner/spec.js';
+import {type CommandEntry, commands} from './commands.js';
+import {addInputFlags, addTerminalFlags, secretsOf} from './flags.js';
+import {overview} from './start.js';
+
+/** The command line of one command, with the flags of its spec. */
+export function buildCommand(entry: CommandEntry, spec: ActionSpec | undefined): Command {
+  const command = new Command(entry.name).description(entry.about);
+  if (entry.name === 'rehearse')
+    return command.allowUnknownOption().helpOption(false).argument('[flags...]', 'see switchback rehearse --help');
+  if (spec) addInputFlags(command, spec.inputs, Object.keys(entry.fixed ?? {}));
+  else addOwnFlags(command, entry.name);
+  if (entry.positional && spec) {
+    const field = spec.inputs[entry.positional];
+    command.argument(
+      `[${entry.positional}]`,
+      `same as --${entry.positional}${field?.options ? `: ${field.options.join(', ')}` : ''}`,
+    );
+  }
+  addTerminalFlags(command);
+  return command.addHelpText('after', afterHelp(entry, spec));
+}
+
+function addOwnFlags(command: Command, name: string): void {
+  const config = () => command.option('--config <text>', 'path of the configuration file', '.github/switchback.yml');
+  switch (name) {
+    case 'release':
+      config()
+        .option('--commit <sha>', 'full SHA to release (default: HEAD)')
+        .option('--allow-missing-anchor <words>', 'components that may have no way back, such as on the first release')
+        .option('--skip-backup', 'release without a fresh backup');
+      break;
+    case 'history':
+      config().option('--limit <number>', 'how many releases', '20');
+      break;
+    case 'pins':
+      config().argument('[what]', 'list or release', 'list');
+      break;
+    case 'completion':
+      command.argument('<shell>', 'bash, zsh or fish');
+      break;
+    case 'init':
+      command
+        .option('--yes', 'ask nothing: take what was found and what the flags say')
+        .option('--overwrite', 'replace files that exist and differ; the difference is shown')
+        .option('--product <name>', 'name of the product')
+        .option('--frontend-path <path>', 'folder of the frontend')
+        .option('--frontend-url <url>', 'address that users open')
+        .option('--vercel-project <id>', 'Vercel project id or name')
+        .option('--vercel-team <id>', 'Vercel team id or slug')
+        .option('--backend-path <path>', 'folder of the backend')
+        .option('--backend-url <url>', 'public address of the backend')
+        .option('--railway-service <name>', 'Railway service: name or id')
+        .option('--bucket <name>', 'bucket for backups')
+        .option('--endpoint <url>', 'address of an S3-compatible store (default: AWS)')
+        .option('--region <name>', 'region of the bucket')
+        .option('--key-out <path>', 'make a backup key pair; the private half goes to this path outside the repository')
+        .option('--switchback <owner/name@commit>', 'where the workflows are called from');
+      break;
+  }
+}
+
+function afterHelp(entry: CommandEntry, spec: ActionSpec | undefined): string {
+  const secrets = spec ? secretsOf(spec) : [];
+  const wide = Math.max(0, ...secrets.map(([variable]) => variable.length));
+  const secretLines = secrets.map(([variable, doc]) => `  ${variable.padEnd(wide)}  ${doc.split('. ')[0]}`);
+  return [
+    ...(secretLines.length ? ['\nSecrets, from the environment or --env-file:', ...secretLines] : []),
+    '\nExamples:',
+    ...entry.examples.map((example) => `  $ ${example}`),
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage or refused input, 130 interrupted.',
+  ].join('\n');
+}
+
+/** `switchback` itself; its help is the overview. */
+export function buildProgram(version: string, typed: Command | undefined): Command {
+  const program = new Command('switchback')
+    .version(version, '-V, --version', 'print the version')
+    .showSuggestionAfterError(true);
+  program.helpInformation = () => overview();
+  for (const {name, about} of commands) {
+    program.addCommand(typed?.name() === name ? typed : new Command(name).description(about));
+  }
+  return program;
+}
