@@ -1,0 +1,55 @@
+import {manifestTime} from '../backup/manifest.js';
+import {newestSets, type SealedSet} from '../backup/set-list.js';
+import {isSound} from '../backup/sound-set.js';
+import type {Config} from '../config/schema.js';
+import {isAbort, messageOf} from '../kernel/errors.js';
+import {oneLine} from '../kernel/text.js';
+import {type Freshness, freshnessOf, unknownFreshness} from '../monitor/freshness.js';
+import {type BackupAccess, backupSettings, openBackupStore, seriesOf} from './backup-access.js';
+import {backupFact, drillFact} from './monitor-plan.js';
+
+/** Sets that are looked through for the newest drill. */
+const maxSets = 200;
+
+/**
+ * How old the newest sound set and the newest proof of one are. Undefined without a described store; a store that cannot
+ * be asked makes both unknown, never late and never fresh.
+ */
+export function backupFreshness(
+  config: Config,
+  access: BackupAccess,
+  signal: AbortSignal,
+  now: () => number = Date.now,
+): (() => Promise<Freshness[]>) | undefined {
+  if (!config.backup) return undefined;
+  const settings = backupSettings(config, access);
+  const limits = [
+    [backupFact, settings.schedule],
+    [drillFact, config.monitor['drill-max-age']],
+  ] as const;
+  return async () => {
+    try {
+      const store = openBackupStore(settings, access);
+      const found: {sound?: number; proved?: number} = {};
+      let seen = 0;
+      for await (const set of newestSets(store, seriesOf(config), {signal})) {
+        if (isSound(set)) found.sound ??= manifestTime(set.manifest);
+        found.proved ??= provedAt(set);
+        if ((found.sound && found.proved) || ++seen >= maxSets) break;
+      }
+      const times = [found.sound, found.proved];
+      return limits.map(([name, maxAgeMs], i) => freshnessOf({name, lastMs: times[i], maxAgeMs}, now()));
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      return limits.map(([name, maxAgeMs]) => unknownFreshness(name, maxAgeMs, oneLine(messageOf(error), 120)));
+    }
+  };
+}
+
+/** `verified-20261122T031500Z.json` tells when. */
+function provedAt({verifications}: SealedSet): number | undefined {
+  const stamp = /verified-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(verifications.at(-1) ?? '');
+  if (!stamp) return undefined;
+  const [, year, month, day, hour, minute, second] = stamp.map(Number);
+  return Date.UTC(year!, month! - 1, day!, hour!, minute!, second!);
+}

@@ -1,0 +1,1 @@
+export const pageFiles: Readonly<Record<string, string>> = {};

@@ -1,0 +1,23 @@
+import {randomBytes} from 'node:crypto';
+import {mkdir, rename, writeFile} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
+import type {Snapshot} from '../monitor/snapshot.js';
+import {pageFiles} from './page-files.js';
+
+/**
+ * Writes the status page into a folder that any web server can serve: the page itself, `status.json` for the first view
+ * and one file a service for its chart. Each file is replaced in one step, the status last, so that a reader never sees
+ * half of one or a status whose charts are missing.
+ */
+export async function writePage(folder: string, snapshot: Snapshot): Promise<void> {
+  for (const [name, text] of Object.entries(pageFiles)) await put(join(folder, name), text);
+  for (const [name, content] of snapshot.series) await put(join(folder, name), JSON.stringify(content));
+  await put(join(folder, 'status.json'), JSON.stringify(snapshot.status));
+}
+
+async function put(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), {recursive: true});
+  const aside = `${path}.${randomBytes(4).toString('hex')}.new`;
+  await writeFile(aside, text);
+  await rename(aside, path);
+}
