@@ -34,7 +34,16 @@ export type FaultKind =
   /** The connection is closed; the request had no effect. */
   | {readonly kind: 'close-before'}
   /** The request takes effect, and the connection is closed instead of an answer. */
-  | {readonly kind: 'close-after'};
+  | {readonly kind: 'close-after'}
+  /**
+   * `act` is called before the request takes effect (which it then never does), after its effect instead of the answer,
+   * or once the answer was sent: the three moments at which a client may die.
+   */
+  | {
+      readonly kind: 'disturb';
+      readonly when: 'before' | 'applied' | 'answered';
+      readonly act: (recorded: Recorded) => void | Promise<void>;
+    };
 
 export interface Fault {
   /** `METHOD /path/pattern` with `*` for any run of characters, or the operation's name. */
@@ -115,13 +124,18 @@ export async function startStandIn(
     const fault = takeFault(faults, recorded);
     if (fault) recorded.fault = fault.kind;
     if (fault?.kind === 'delay') await sleep(fault.ms);
-    if (fault?.kind === 'close-before') return void request.socket.destroy();
+    if (fault?.kind === 'disturb' && fault.when === 'before') await fault.act(recorded);
+    if (fault?.kind === 'close-before' || (fault?.kind === 'disturb' && fault.when === 'before'))
+      return void request.socket.destroy();
     if (fault?.kind === 'status') {
       response.writeHead(fault.status, {'content-type': 'text/html', ...fault.headers});
       return void response.end(fault.body ?? '');
     }
     // The effect happens, the answer is lost: the case that duplicate-safe callers are written for.
     if (fault?.kind === 'close-after') swallow(response, () => request.socket.destroy());
+    if (fault?.kind === 'disturb' && fault.when === 'applied')
+      swallow(response, () => void Promise.resolve(fault.act(recorded)).then(() => request.socket.destroy()));
+    if (fault?.kind === 'disturb' && fault.when === 'answered') response.once('finish', () => void fault.act(recorded));
     await handle({request, response, url, body, recorded});
   }
 

@@ -30,6 +30,11 @@ export const secrets = {
   secretAccessKey: 'rehearsal-secret-access-key-2b9d77',
 } as const;
 
+export interface WorldOptions {
+  /** GitHub's limits, for a world that sees more releases within a minute than a product does in a day. */
+  readonly github?: {readonly hourlyLimit: number; readonly contentPerMinute: number};
+}
+
 /** Everything a release touches, running on this machine. */
 export interface World extends AsyncDisposable {
   readonly folder: string;
@@ -50,7 +55,7 @@ export interface World extends AsyncDisposable {
  * Starts PostgreSQL and all stand-ins, writes the product's repository and puts version v1 live on both platforms.
  * @param parent folder below which everything is written; must lie under the repository, so that the product's packages resolve.
  */
-export async function startWorld(parent: string): Promise<World> {
+export async function startWorld(parent: string, options: WorldOptions = {}): Promise<World> {
   await mkdir(parent, {recursive: true});
   const folder = await mkdtemp(join(parent, 'world-'));
   const opened: Array<() => Promise<void>> = [() => rm(folder, {recursive: true, force: true, maxRetries: 5})];
@@ -58,7 +63,7 @@ export async function startWorld(parent: string): Promise<World> {
     for (const end of opened.splice(0).reverse()) await end();
   };
   try {
-    return await build(folder, opened, close);
+    return await build(folder, opened, close, options);
   } catch (error) {
     await close();
     throw error;
@@ -68,13 +73,18 @@ export async function startWorld(parent: string): Promise<World> {
 /** Starts one part and notes how it ends. */
 type Start = <T extends {close(): Promise<void>}>(starting: Promise<T>) => Promise<T>;
 
-async function build(folder: string, opened: Array<() => Promise<void>>, close: () => Promise<void>): Promise<World> {
+async function build(
+  folder: string,
+  opened: Array<() => Promise<void>>,
+  close: () => Promise<void>,
+  options: WorldOptions,
+): Promise<World> {
   const start: Start = async (starting) => {
     const part = await starting;
     opened.push(() => part.close());
     return part;
   };
-  const {postgres, keys, s3, github, vercel} = await startServices(folder, start);
+  const {postgres, keys, s3, github, vercel} = await startServices(folder, start, options);
   const databaseUrl = await postgres.createDatabase('shop');
   const repository = join(folder, 'repository');
   const frontendUrl = vercel.productionUrl(names.vercelProject);
@@ -124,7 +134,7 @@ async function build(folder: string, opened: Array<() => Promise<void>>, close: 
   };
 }
 
-async function startServices(folder: string, start: Start) {
+async function startServices(folder: string, start: Start, options: WorldOptions) {
   const token = {
     token: secrets.githubToken,
     permissions: {contents: 'read', deployments: 'write', issues: 'write'},
@@ -139,7 +149,7 @@ async function startServices(folder: string, start: Start) {
         dir: join(folder, 's3'),
       }),
     ),
-    github: start(startGitHub({owner: names.owner, repo: names.repository, tokens: [token]})),
+    github: start(startGitHub({owner: names.owner, repo: names.repository, tokens: [token], ...options.github})),
     vercel: start(
       startVercel({
         token: secrets.vercelToken,

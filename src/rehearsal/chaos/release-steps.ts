@@ -1,0 +1,83 @@
+import {join} from 'node:path';
+import {names, secrets, type World} from '../world.js';
+import {type KillableStep, type StepEnd, startKillableStep} from './killable-step.js';
+
+/** The steps of a release that change something, in their order, and the way back. */
+export const stepNames = ['preflight', 'deploy-frontend', 'deploy-backend', 'promote', 'rollback'] as const;
+export type StepName = (typeof stepNames)[number];
+
+/** What later steps are told by earlier ones, as the workflow passes it on. */
+export interface Handed {
+  readonly release: string;
+  readonly ledgerId: string;
+  readonly frontend: string;
+  readonly backend: string;
+}
+
+export interface Ground {
+  readonly world: World;
+  /** Folder that holds `actions/<name>/dist/index.js`. */
+  readonly suiteRoot: string;
+  readonly nodePath: string;
+}
+
+/** A step that takes longer than this hangs. */
+const boundMs = 120_000;
+
+/** Starts one step with the inputs that the release workflow gives it; the gate is left out, it changes nothing. */
+export function startStep(ground: Ground, step: StepName, commit: string, handed: Partial<Handed>): KillableStep {
+  const {world, suiteRoot, nodePath} = ground;
+  const action = step.startsWith('deploy-') ? 'deploy' : step;
+  return startKillableStep({
+    bundle: join(suiteRoot, 'actions', action, 'dist', 'index.js'),
+    nodePath,
+    workspace: world.product.dir,
+    inputs: {...common(world, commit), ...known(handed), ...own(step, handed)},
+    env: {
+      GITHUB_REPOSITORY: `${names.owner}/${names.repository}`,
+      GITHUB_REPOSITORY_OWNER: names.owner,
+      GITHUB_SHA: commit,
+      GITHUB_REF: 'refs/heads/main',
+      GITHUB_API_URL: world.github.url,
+      GITHUB_SERVER_URL: world.github.url,
+      GITHUB_RUN_ID: '1',
+      GITHUB_ACTOR: 'rehearsal',
+    },
+    boundMs,
+  });
+}
+
+/** What a finished step hands on. */
+export function handedBy(step: StepName, {outputs}: StepEnd): Partial<Handed> {
+  if (step === 'preflight') return {release: outputs['release'] ?? '', ledgerId: outputs['ledger-id'] ?? ''};
+  if (step === 'deploy-frontend') return {frontend: outputs['deployment-id'] ?? ''};
+  if (step === 'deploy-backend') return {backend: outputs['deployment-id'] ?? ''};
+  return {};
+}
+
+function common(world: World, commit: string): Record<string, string> {
+  return {
+    'github-token': secrets.githubToken,
+    'vercel-token': secrets.vercelToken,
+    'railway-token': secrets.railwayToken,
+    'database-url': world.databaseUrl,
+    'storage-access-key-id': secrets.accessKeyId,
+    'storage-secret-access-key': secrets.secretAccessKey,
+    commit,
+  };
+}
+
+function known({release, ledgerId}: Partial<Handed>): Record<string, string> {
+  return {...(release && {release}), ...(ledgerId && {'ledger-id': ledgerId})};
+}
+
+function own(step: StepName, {frontend, backend}: Partial<Handed>): Record<string, string> {
+  const inputs: Record<StepName, Record<string, string>> = {
+    preflight: {'open-release': 'true', components: 'frontend,backend'},
+    'deploy-frontend': {component: 'frontend'},
+    'deploy-backend': {component: 'backend'},
+    promote: {'frontend-deployment': frontend ?? '', 'backend-deployment': backend ?? ''},
+    rollback: {to: 'anchor', gate: 'false'},
+  };
+  return inputs[step];
+}
