@@ -1,6 +1,6 @@
 import type {Store} from '../storage/store.js';
 import {discardSet, type Leftovers} from './discard-set.js';
-import {listSets} from './set-list.js';
+import {listNames} from './set-list.js';
 import {type Series, type SetId, seriesPrefix, setIdTime, splitKey} from './set-name.js';
 
 /**
@@ -13,7 +13,7 @@ export async function removeLeftovers(
   olderThanMs: number,
   nowMs: number,
 ): Promise<Leftovers & {readonly sets: readonly SetId[]}> {
-  const ids = new Set((await listSets(store, series)).unsealed.map(({id}) => id));
+  const ids = new Set((await listNames(store, series)).unsealed.map(({id}) => id));
   for await (const {key} of store.unfinished(seriesPrefix(series))) {
     const place = splitKey(series, key);
     if (place) ids.add(place.id);

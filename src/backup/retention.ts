@@ -2,10 +2,9 @@ import {createHash} from 'node:crypto';
 import * as z from 'zod';
 import {Failure, messageOf} from '../kernel/errors.js';
 import {readAll, type Store} from '../storage/store.js';
-import {manifestTime} from './manifest.js';
 import {type PlanLimits, planRetention, type RetentionPlan, type RetentionRules} from './retention-plan.js';
-import {listSets, type SealedSet} from './set-list.js';
-import {manifestName, type Series, type SetId, seriesPrefix} from './set-name.js';
+import {type ListedSet, listNames, readManifest, readSets} from './set-list.js';
+import {manifestName, type Series, type SetId, seriesPrefix, setIdTime, signatureName} from './set-name.js';
 import type {Trust} from './trust.js';
 
 export interface RetentionRequest {
@@ -23,31 +22,24 @@ export interface RetentionRequest {
 
 /** A plan together with what it was made from. */
 export interface PreparedPlan extends RetentionPlan {
-  readonly sets: readonly SealedSet[];
+  /** Newest first; every one that the plan keeps has a manifest that was read and is believed. */
+  readonly sets: readonly ListedSet[];
   /** Changes with the rules, so that a plan of other rules is not carried out. */
   readonly rulesDigest: string;
 }
 
 /**
- * Lists the series and plans. Any doubt about the listing stops it.
- * @throws Failure RETENTION_UNREADABLE when one manifest cannot be read; what `planRetention` and the store throw
+ * Lists the series and plans. Names and ids are enough to plan; what the plan then relies on, the sets that stay, is
+ * read, so that a damaged or forged one never takes the place of a good one. Any doubt stops it.
+ * @throws Failure RETENTION_UNREADABLE when one of these cannot be read; what `planRetention` and the store throw
  */
 export async function prepareRetention(request: RetentionRequest): Promise<PreparedPlan> {
-  const {store, series, rules, needed, nowMs, signal} = request;
-  const listing = await listSets(store, series, {signal, trust: request.trust});
-  if (listing.unreadable.length) {
-    throw new Failure(
-      'RETENTION_UNREADABLE',
-      `${listing.unreadable.length} manifests cannot be read (${listing.unreadable[0]!.id}: ${listing.unreadable[0]!.reason.message}); nothing is removed`,
-      {
-        remedy: 'Find out who changed them. Remove such a set by hand once you are sure that it is worthless.',
-      },
-    );
-  }
-  refuseSkewedClock(nowMs, listing.sealed);
-  const retained = listing.sealed.map((set) => ({
+  const {store, series, rules, needed, nowMs, signal, trust} = request;
+  const {listed} = await listNames(store, series, {signal});
+  refuseSkewedClock(nowMs, listed);
+  const retained = listed.map((set) => ({
     id: set.id,
-    atMs: manifestTime(set.manifest),
+    atMs: setIdTime(set.id),
     proven: set.verifications.length > 0,
     failed: set.failures.length > 0,
     neededBy: [
@@ -55,7 +47,24 @@ export async function prepareRetention(request: RetentionRequest): Promise<Prepa
       ...(needed.has(set.id) ? [needed.get(set.id)!] : []),
     ],
   }));
-  return {...planRetention(retained, rules, request.limits, nowMs), sets: listing.sealed, rulesDigest: digestOf(rules)};
+  const plan = planRetention(retained, rules, request.limits, nowMs);
+  const kept = new Set(plan.keep.map(({id}) => id));
+  const {unreadable} = await readSets(
+    store,
+    series,
+    listed.filter(({id}) => kept.has(id)),
+    {signal, trust},
+  );
+  if (unreadable.length) {
+    throw new Failure(
+      'RETENTION_UNREADABLE',
+      `${unreadable.length} manifests cannot be read (${unreadable[0]!.id}: ${unreadable[0]!.reason.message}); nothing is removed`,
+      {
+        remedy: 'Find out who changed them. Remove such a set by hand once you are sure that it is worthless.',
+      },
+    );
+  }
+  return {...plan, sets: listed, rulesDigest: digestOf(rules)};
 }
 
 const planSchema = z.looseObject({
@@ -120,7 +129,7 @@ export async function carryOutRetention(
   };
   for (const id of due.reverse()) {
     request.signal.throwIfAborted();
-    await removeOne(request.store, plan.sets.find((set) => set.id === id)!, result);
+    await removeOne(request, plan.sets.find((set) => set.id === id)!, result);
   }
   await forgetPlans(request, limits.graceMs);
   return {
@@ -130,18 +139,19 @@ export async function carryOutRetention(
 }
 
 async function removeOne(
-  store: Store,
-  set: SealedSet,
+  {store, series, trust, signal}: RetentionRequest,
+  set: ListedSet,
   result: {removed: SetId[]; keptByLock: SetId[]; failed: Array<{id: SetId; why: string}>; bytes: number},
 ): Promise<void> {
-  const own = new Set([
-    ...set.manifest.parts.map((part) => part.key),
-    ...set.verifications,
-    ...set.failures,
-    'manifest.json.asc',
-  ]);
-  const rest = set.objects.filter(({key}) => own.has(nameOf(key)) || nameOf(key).startsWith('reread-'));
   try {
+    const manifest = await readManifest(store, series, set.id, {trust, signal});
+    const own = new Set([
+      ...manifest.parts.map((part) => part.key),
+      ...set.verifications,
+      ...set.failures,
+      signatureName,
+    ]);
+    const rest = set.objects.filter(({key}) => own.has(nameOf(key)) || nameOf(key).startsWith('reread-'));
     await store.delete(`${set.prefix}${manifestName}`);
     for (const {key} of rest) await store.delete(key);
     result.removed.push(set.id);
@@ -181,9 +191,12 @@ async function forgetPlans({store, series, nowMs, signal}: RetentionRequest, gra
  * The store stamps objects with its own clock. Sets made by well-kept machines lie close to it; a machine whose clock is
  * far off would call young sets old.
  */
-function refuseSkewedClock(nowMs: number, sets: readonly SealedSet[]): void {
-  const newestStamp = Math.max(...sets.flatMap((set) => set.objects.map(({modifiedMs}) => modifiedMs)));
-  if (Number.isFinite(newestStamp) && newestStamp - nowMs > 900_000) {
+function refuseSkewedClock(nowMs: number, sets: readonly ListedSet[]): void {
+  const newestStamp = sets.reduce(
+    (newest, set) => set.objects.reduce((most, {modifiedMs}) => Math.max(most, modifiedMs), newest),
+    0,
+  );
+  if (newestStamp - nowMs > 900_000) {
     throw new Failure(
       'RETENTION_CLOCK',
       `This machine's clock is ${Math.round((newestStamp - nowMs) / 60_000)} minutes behind the store's; nothing is removed`,

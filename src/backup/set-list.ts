@@ -4,12 +4,11 @@ import {type Manifest, manifestTime} from './manifest.js';
 import {manifestName, type Series, type SetId, seriesPrefix, setPrefix, splitKey} from './set-name.js';
 import {readTrustedManifest, type Trust} from './trust.js';
 
-/** A sealed set: its manifest was read and belongs where it lies. */
-export interface SealedSet {
+/** A set with a manifest that was seen in the listing and not read yet. */
+export interface ListedSet {
   readonly id: SetId;
   /** Key prefix of its objects, relative to the store. */
   readonly prefix: string;
-  readonly manifest: Manifest;
   /** Every object of the set, the manifest included. */
   readonly objects: readonly StoredObject[];
   /** Marks left by drills and deep checks, newest last; the names only. */
@@ -18,6 +17,11 @@ export interface SealedSet {
   readonly failures: readonly string[];
   /** Names of holds: no retention until they are removed. */
   readonly holds: readonly string[];
+}
+
+/** A sealed set: its manifest was read and belongs where it lies. */
+export interface SealedSet extends ListedSet {
+  readonly manifest: Manifest;
 }
 
 /** Objects of a set that has no manifest: it was cut off, or is being written right now. */
@@ -48,27 +52,53 @@ export interface ListOptions {
   readonly parallel?: number;
 }
 
-/** Lists a whole series. A listing that breaks off is a failure, never a short list. */
-export async function listSets(store: Store, series: Series, options: ListOptions = {}): Promise<SetListing> {
-  const groups = await groupBySet(store, series, options);
-  const sealed: SealedSet[] = [];
-  const unreadable: Array<SetListing['unreadable'][number]> = [];
+/** What a listing alone tells, without reading any manifest. */
+export interface NameListing {
+  /** Newest first, by the time in their ids. */
+  readonly listed: readonly ListedSet[];
+  readonly unsealed: readonly UnsealedSet[];
+  readonly objectCount: number;
+}
+
+/** Lists a whole series by names alone. A listing that breaks off is a failure, never a short list. */
+export async function listNames(store: Store, series: Series, options: ListOptions = {}): Promise<NameListing> {
+  const {sets, count} = await groupBySet(store, series, options);
+  const listed: ListedSet[] = [];
   const unsealed: UnsealedSet[] = [];
-  const withManifest: Array<[SetId, StoredObject[]]> = [];
-  for (const [id, objects] of groups.sets) {
-    if (objects.some(({key}) => key.endsWith(`/${manifestName}`))) withManifest.push([id, objects]);
+  for (const [id, objects] of sets) {
+    if (objects.some(({key}) => key.endsWith(`/${manifestName}`))) listed.push(describeSet(series, id, objects));
     else unsealed.push({id, objects});
   }
-  await eachOf(withManifest, options.parallel ?? 16, async ([id, objects]) => {
+  listed.sort((a, b) => (a.id < b.id ? 1 : -1));
+  return {listed, unsealed, objectCount: count};
+}
+
+/** Lists a whole series and reads every manifest. */
+export async function listSets(store: Store, series: Series, options: ListOptions = {}): Promise<SetListing> {
+  const {listed, unsealed, objectCount} = await listNames(store, series, options);
+  const {sealed, unreadable} = await readSets(store, series, listed, options);
+  return {sealed, unsealed, unreadable, objectCount};
+}
+
+/** Reads the manifests of sets that were listed. */
+export async function readSets(
+  store: Store,
+  series: Series,
+  listed: readonly ListedSet[],
+  options: ListOptions = {},
+): Promise<Pick<SetListing, 'sealed' | 'unreadable'>> {
+  const sealed: SealedSet[] = [];
+  const unreadable: Array<SetListing['unreadable'][number]> = [];
+  await eachOf(listed, options.parallel ?? 16, async (set) => {
     try {
-      sealed.push(describeSet(series, id, await readManifest(store, series, id, options), objects));
+      sealed.push({...set, manifest: await readManifest(store, series, set.id, options)});
     } catch (error) {
       if (!(error instanceof Failure) || (error.code !== 'MANIFEST' && error.code !== 'SIGNATURE')) throw error;
-      unreadable.push({id, reason: error, objects});
+      unreadable.push({id: set.id, reason: error, objects: set.objects});
     }
   });
   sealed.sort((a, b) => (a.id < b.id ? 1 : -1));
-  return {sealed, unsealed, unreadable, objectCount: groups.count};
+  return {sealed, unreadable};
 }
 
 export interface SetWanted {
@@ -106,15 +136,9 @@ export async function findNewestSet(
 
 /** Sealed sets from the newest on; each manifest is read when it is asked for. Unreadable ones are passed over. */
 export async function* newestSets(store: Store, series: Series, options: ListOptions = {}): AsyncGenerator<SealedSet> {
-  const {sets} = await groupBySet(store, series, options);
-  for (const id of [...sets.keys()].sort().reverse()) {
-    const objects = sets.get(id)!;
-    if (!objects.some(({key}) => key.endsWith(`/${manifestName}`))) continue;
-    try {
-      yield describeSet(series, id, await readManifest(store, series, id, options), objects);
-    } catch (error) {
-      if (!(error instanceof Failure) || (error.code !== 'MANIFEST' && error.code !== 'SIGNATURE')) throw error;
-    }
+  for (const set of (await listNames(store, series, options)).listed) {
+    const {sealed} = await readSets(store, series, [set], options);
+    if (sealed[0]) yield sealed[0];
   }
 }
 
@@ -128,11 +152,10 @@ export async function readManifest(
   return (await readTrustedManifest(store, series, id, options.trust ?? {signers: []}, options.signal)).manifest;
 }
 
-function describeSet(series: Series, id: SetId, manifest: Manifest, objects: readonly StoredObject[]): SealedSet {
+function describeSet(series: Series, id: SetId, objects: readonly StoredObject[]): ListedSet {
   const names = objects.map(({key}) => key.slice(key.lastIndexOf('/') + 1)).sort();
   return {
     id,
-    manifest,
     objects,
     prefix: setPrefix(series, id),
     verifications: names.filter((name) => name.startsWith('verified-')),
