@@ -1,6 +1,6 @@
 /**
  * The Markdown that job summaries are made of, as text for a terminal: headings, tables with aligned columns, lists and
- * code. Diagrams and pictures are left out. It knows what src/report writes, not all of Markdown.
+ * code. Diagrams, their legends and pictures are left out. It knows what src/report writes, not all of Markdown.
  */
 export function plainText(markdown: string): string {
   const out: string[] = [];
@@ -18,7 +18,7 @@ export function plainText(markdown: string): string {
       const end = rows === -1 ? lines.length : at + rows;
       out.push(...tableLines(lines.slice(at, end)));
       at = end - 1;
-    } else out.push(inline(line.replace(/^#{1,6}\s+/, '')));
+    } else if (!/^[🟥🟦]/u.test(line)) out.push(inline(line.replace(/^#{1,6}\s+/, '')));
   }
   return out
     .join('\n')

@@ -26,7 +26,8 @@ export async function release(flags: ReleaseFlags, terminal: Terminal): Promise<
     terminal.console.heading(`\n${title}`);
     const all: Record<string, string | undefined> = {config: flags.config, commit: flags.commit, ...inputs};
     const ended = await step(action, (name) => all[name], terminal);
-    if (ended.summary) terminal.console.line(`\n${ended.summary}`);
+    // The log of a step that went well says enough; the whole picture is for the one that did not.
+    if (ended.failure && ended.summary) terminal.console.line(`\n${ended.summary}`);
     if (ended.failure) throw ended.failure;
     return ended.outputs;
   };
