@@ -1,9 +1,10 @@
+import {literalSql} from './literal-sql.js';
 import type {Migration} from './verdict.js';
 
 /** A repository at one commit, as this module needs it: paths and texts. */
 export interface TreeReader {
-  /** All paths below the folder, relative to the repository's root. */
-  list(folder: string): Promise<readonly string[]>;
+  /** All paths, relative to the repository's root. */
+  readonly paths: readonly string[];
   read(path: string): Promise<string>;
 }
 
@@ -11,60 +12,86 @@ export type LayoutName = 'sql' | 'prisma' | 'drizzle' | 'alembic' | 'django' | '
 
 export interface Layout {
   readonly name: LayoutName;
-  readonly folder: string;
+  /** Where migrations are looked for; undefined: in all the usual places. */
+  readonly folder?: string;
 }
 
 /** How each layout's own tool prints the SQL of its migrations, for those that are programs and not SQL. */
-export const printers: Partial<Record<LayoutName, string>> = {
+const printers: Partial<Record<LayoutName, string>> = {
   alembic: 'alembic upgrade FROM:TO --sql (with Flask-Migrate: flask db upgrade FROM:TO --sql)',
-  django: 'python manage.py sqlmigrate APP NAME',
-  knex: 'knex has no printer; write raw SQL in knex.raw, or print it with a script',
-  typeorm: 'typeorm schema:log, or SQL in queryRunner.query',
-  rails: 'write SQL in execute, or dump both structure.sql files and pass the difference',
+  django: 'a script that calls python manage.py sqlmigrate APP NAME for each new migration',
+  knex: 'a script that prints it, or write raw SQL in knex.raw',
+  typeorm: 'a script that prints it, or write SQL in queryRunner.query',
+  rails: 'a script that prints it, or write SQL in execute',
 };
 
 /** The usual places, most telling first; `folder` from the configuration wins. */
 const places: ReadonlyArray<readonly [LayoutName, RegExp]> = [
-  ['prisma', /^(.*\/)?prisma\/migrations\/[^/]+\/migration\.sql$/],
-  ['drizzle', /^(.*\/)?drizzle\/\d{4}_[^/]+\.sql$/],
-  ['alembic', /^(.*\/)?(alembic|migrations)\/versions\/[^/]+\.py$/],
-  ['django', /^(.*\/)?migrations\/\d{4}_[^/]+\.py$/],
-  ['rails', /^(.*\/)?db\/migrate\/\d{14}_[^/]+\.rb$/],
-  ['sql', /^(.*\/)?(migrations?|migrate|db\/migrations|sql)\/V?\d+[^/]*\.(up\.)?sql$/i],
-  ['typeorm', /^(.*\/)?migrations?\/\d{13}-[^/]+\.[jt]s$/],
-  ['knex', /^(.*\/)?migrations?\/\d{14}_[^/]+\.[jt]s$/],
+  ['prisma', /(^|\/)prisma\/migrations\/[^/]+\/migration\.sql$/],
+  ['drizzle', /(^|\/)drizzle\/(\d{4}_[^/]+\.sql|\d{14}_[^/]+\/migration\.sql)$/],
+  ['alembic', /(^|\/)(alembic|migrations)\/versions\/[^/]+\.py$/],
+  ['django', /(^|\/)migrations\/\d{4}_[^/]+\.py$/],
+  ['rails', /(^|\/)db\/migrate\/\d{14}_[^/]+\.rb$/],
+  ['sql', /(^|\/)(migrations?|migrate|sql)\/V?\d+[^/]*\.sql$/i],
+  ['typeorm', /(^|\/)migrations?\/\d{13}-[^/]+\.[jt]s$/],
+  ['knex', /(^|\/)migrations?\/\d{14}_[^/]+\.[cm]?[jt]s$/],
 ];
+const elsewhere = /(^|\/)(node_modules|vendor|tests?|__tests__|fixtures|examples?|docs)\//;
 
 /** Finds where a repository keeps its migrations; undefined when no usual place holds any. */
 export function findLayout(paths: readonly string[], folder?: string): Layout | undefined {
-  const inside = folder ? paths.filter((path) => path.startsWith(`${folder.replace(/\/$/, '')}/`)) : paths;
-  for (const [name, shape] of places) {
-    const hit = inside.find((path) => shape.test(path));
-    if (hit) return {name, folder: folder ?? rootOf(name, hit)};
-  }
-  const plain = folder && inside.find((path) => path.endsWith('.sql'));
-  return plain ? {name: 'sql', folder} : undefined;
+  const inside = folder ? below(paths, folder) : paths.filter((path) => !elsewhere.test(path));
+  for (const [name, shape] of places)
+    if (inside.some((path) => shape.test(path))) return {name, ...(folder && {folder})};
+  return folder ? ownFolder(inside, folder) : undefined;
 }
 
-function rootOf(name: LayoutName, path: string): string {
-  const parts = path.split('/');
-  return parts.slice(0, name === 'prisma' ? -2 : -1).join('/');
+/** What a folder may hold that the configuration names, most telling first. */
+const kinds: ReadonlyArray<readonly [LayoutName, RegExp]> = [
+  ['sql', /\.sql$/],
+  ['typeorm', /^\d{13}-.*\.[jt]s$/],
+  ['knex', /^\d+[-_].*\.[cm]?[jt]s$/],
+  ['rails', /^\d+_.*\.rb$/],
+  ['django', /^\d{4}_.*\.py$/],
+  ['alembic', /\.py$/],
+];
+
+/** A folder that the configuration names may be called anything. */
+function ownFolder(inside: readonly string[], folder: string): Layout | undefined {
+  const kind = kinds.find(([, shape]) => inside.some((path) => shape.test(baseOf(path))));
+  return kind && {name: kind[0], folder};
+}
+
+function below(paths: readonly string[], folder: string): string[] {
+  const root = folder.replace(/^\.\//, '').replace(/\/+$/, '');
+  return root === '.' || root === '' ? [...paths] : paths.filter((path) => path.startsWith(`${root}/`));
 }
 
 /** Reads all migrations of a layout, oldest first. Down migrations and other files are left out. */
-export async function readMigrations(layout: Layout, tree: TreeReader): Promise<Migration[]> {
-  const paths = (await tree.list(layout.folder)).filter((path) => isMigration(layout, path)).sort(byNumber);
-  return Promise.all(paths.map(async (file) => extract(layout.name, file, await tree.read(file))));
+export async function readMigrations({name, folder}: Layout, tree: TreeReader): Promise<Migration[]> {
+  const usual = places.find(([place]) => place === name)![1];
+  const candidates = folder
+    ? below(tree.paths, folder)
+    : tree.paths.filter((path) => usual.test(path) && !elsewhere.test(path));
+  const files = await Promise.all(
+    candidates
+      .filter((path) => isMigration(name, baseOf(path)))
+      .sort(byNumber)
+      .map(async (file) => ({file, text: await tree.read(file)})),
+  );
+  return (name === 'alembic' ? byRevision(files) : files).map(({file, text}) => extract(name, file, text));
 }
 
-function isMigration({name}: Layout, path: string): boolean {
-  const base = path.split('/').at(-1)!;
-  if (/\.down\.sql$|_down\.sql$|^(down|rollback|undo)[._-]|^U\d/i.test(base)) return false;
+function baseOf(path: string): string {
+  return path.split('/').at(-1)!;
+}
+
+function isMigration(name: LayoutName, base: string): boolean {
+  if (/[._]down\.sql$|^(down|rollback|undo)[._-]|^U\d+__/i.test(base)) return false;
   if (name === 'prisma') return base === 'migration.sql';
   if (name === 'sql' || name === 'drizzle') return base.endsWith('.sql');
-  if (name === 'alembic' || name === 'django') return base.endsWith('.py') && base !== '__init__.py';
-  if (name === 'rails') return /^\d+_.*\.rb$/.test(base);
-  return /^\d+[-_].*\.(js|ts|cjs|mjs)$/.test(base) && !base.endsWith('.d.ts');
+  if (name === 'alembic') return base.endsWith('.py') && !/^(__init__|env)\.py$/.test(base);
+  return kinds.find(([kind]) => kind === name)![1].test(base) && !base.endsWith('.d.ts');
 }
 
 /** Numbers count as numbers, so that 10 comes after 9. */
@@ -72,11 +99,33 @@ function byNumber(a: string, b: string): number {
   return a.localeCompare(b, 'en', {numeric: true});
 }
 
+/** Alembic names each revision's forerunner; the file names say nothing of the order. */
+function byRevision<T extends {readonly text: string}>(files: readonly T[]): T[] {
+  const ordered: T[] = [];
+  const done = new Set<string>();
+  let waiting = [...files];
+  while (waiting.length) {
+    const ready = waiting.filter(({text}) => idsIn(text, 'down_revision').every((one) => done.has(one)));
+    // A forerunner that is nowhere, or a circle: the order of the names is as good as any.
+    const next = ready.length ? ready : waiting;
+    ordered.push(...next);
+    for (const {text} of next) for (const one of idsIn(text, 'revision')) done.add(one);
+    waiting = waiting.filter((file) => !next.includes(file));
+  }
+  return ordered;
+}
+
+/** The ids that an Alembic file assigns to `revision` or `down_revision`. */
+function idsIn(text: string, name: string): string[] {
+  const value = new RegExp(`^${name}\\b[^=\\n]*=(.*)$`, 'm').exec(text)?.[1] ?? '';
+  return [...value.matchAll(/["']([^"']+)["']/g)].map((match) => match[1]!);
+}
+
 /** The SQL of a migration's way up; of a program only when it holds nothing but literal SQL. */
 function extract(name: LayoutName, file: string, text: string): Migration {
   if (file.endsWith('.sql')) return {file, sql: upPart(text)};
-  const found = literalSql(name, text);
-  if (found) return {file, sql: found.sql, firstLine: found.line};
+  const sql = literalSql(name, text);
+  if (sql !== undefined) return {file, sql};
   return {
     file,
     unreadable: {
@@ -86,53 +135,8 @@ function extract(name: LayoutName, file: string, text: string): Migration {
   };
 }
 
-/** Tools that keep both directions in one file mark them by comments. Lines are kept, so that line numbers hold. */
+/** Tools that keep both directions in one file mark the way down by a comment of its own. */
 function upPart(text: string): string {
-  const down = /^--\s*(\+goose Down|migrate:down|\+migrate Down|@?down\b|rollback\b).*$/im.exec(text);
-  const up = down ? text.slice(0, down.index) : text;
-  return up.replace(/^--> statement-breakpoint.*$/gm, '');
-}
-
-const calls: Partial<Record<LayoutName, {readonly up: RegExp; readonly call: RegExp; readonly other: RegExp}>> = {
-  alembic: {
-    up: /def upgrade\(\)[^:]*:\n([\s\S]*?)(?=\ndef |$(?![\s\S]))/,
-    call: /op\.execute\(\s*(?:sa\.text\(|text\()?\s*(?:"""([\s\S]*?)"""|'''([\s\S]*?)'''|"([^"\n]*)"|'([^'\n]*)')\s*\)?\s*,?\s*\)/g,
-    other: /\bop\.|\bfor\b|\bif\b|\bwhile\b/,
-  },
-  typeorm: {
-    up: /async up\([^)]*\)[^{]*\{([\s\S]*?)\n\s{0,4}\}/,
-    call: /await\s+queryRunner\.query\(\s*(?:`([^`$]*)`|"([^"\n]*)"|'([^'\n]*)')\s*\)/g,
-    other: /queryRunner|\bfor\b|\bif\b|\bwhile\b/,
-  },
-  knex: {
-    up: /(?:exports\.up\s*=|export\s+(?:async\s+)?function\s+up|async function up)[^{]*\{([\s\S]*?)\n\}/,
-    call: /(?:await\s+|return\s+)?knex(?:\.schema)?\.raw\(\s*(?:`([^`$]*)`|"([^"\n]*)"|'([^'\n]*)')\s*\)/g,
-    other: /knex|\bfor\b|\bif\b|\bwhile\b/,
-  },
-  rails: {
-    up: /def (?:up|change)\s*\n([\s\S]*?)\n {2}end/,
-    call: /execute\s*\(?\s*(?:<<[~-]?['"]?SQL['"]?\s*\n([\s\S]*?)\n\s*SQL|"([^"\n#]*)"|'([^'\n]*)')\s*\)?/g,
-    other: /\b(add_|remove_|create_|drop_|change_|rename_|if|unless|each)\w*/,
-  },
-};
-
-/** Statements of a program's way up when it holds nothing but calls with literal SQL; undefined otherwise. */
-function literalSql(name: LayoutName, text: string): {sql: string; line: number} | undefined {
-  const shape = calls[name];
-  const up = shape?.up.exec(text);
-  if (!shape || !up) return undefined;
-  const body = up[1]!;
-  const statements = [...body.matchAll(shape.call)];
-  const rest = body
-    .replace(shape.call, '')
-    .replace(/#.*$|\/\/.*$/gm, '')
-    .replace(/"""[\s\S]*?"""/g, '');
-  if (!statements.length || shape.other.test(rest)) return undefined;
-  const line = text.slice(0, up.index + up[0].indexOf(body) + statements[0]!.index).split('\n').length;
-  return {
-    sql: statements
-      .map((match) => (match.slice(1).find((group) => group !== undefined) ?? '').trim().replace(/;?$/, ';'))
-      .join('\n'),
-    line,
-  };
+  const down = /^[ \t]*--\s*(\+goose Down|\+migrate Down|migrate:down|Down Migration)\b[ \t\w:]*$/im.exec(text);
+  return down ? text.slice(0, down.index) : text;
 }
