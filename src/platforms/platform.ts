@@ -23,7 +23,9 @@ export interface Anchor {
   readonly createdAtMs: number;
   readonly readAtMs: number;
   /** Can it be gone back to? With the reason, and the remedy, when not. `rebuild`: only by building the commit again. */
-  readonly restorable: {readonly by: 'rollback' | 'rebuild'} | {readonly by: 'none'; readonly why: string; readonly remedy: string};
+  readonly restorable:
+    | {readonly by: 'rollback' | 'rebuild'}
+    | {readonly by: 'none'; readonly why: string; readonly remedy: string};
 }
 
 /** What serves now; the same facts as an anchor's. */
@@ -70,7 +72,12 @@ export interface Deployment {
   readonly inspectUrl?: string;
   readonly durationMs: number;
   /** For everything but `ready`: what the platform said, and the remedy. */
-  readonly reason?: {readonly code: string; readonly message: string; readonly remedy: string; readonly logTail: readonly string[]};
+  readonly reason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly remedy: string;
+    readonly logTail: readonly string[];
+  };
   readonly warnings: readonly string[];
 }
 
@@ -123,7 +130,14 @@ export interface Platform {
   readonly name: 'vercel' | 'railway';
 
   /** Checks credentials, project, settings and required variables. Makes no write. Never throws for a finding. */
-  preflight(requirements: {readonly requiredVariables: readonly string[]; readonly repository?: string; readonly commit?: string}, call: PlatformCall): Promise<Finding[]>;
+  preflight(
+    requirements: {
+      readonly requiredVariables: readonly string[];
+      readonly repository?: string;
+      readonly commit?: string;
+    },
+    call: PlatformCall,
+  ): Promise<Finding[]>;
 
   /** What serves production now; undefined when nothing ever did. */
   readLive(call: PlatformCall): Promise<Live | undefined>;
@@ -133,16 +147,33 @@ export interface Platform {
    * Vercel: staged production, users see nothing. Railway: live on `ready`.
    * `onCreated` is called the moment the platform answered with an id, before any wait, so that it can be journalled.
    */
-  deploy(request: DeployRequest, call: PlatformCall & {readonly onCreated?: (deploymentId: string) => void | Promise<void>; readonly timeoutMs: number}): Promise<Deployment>;
+  deploy(
+    request: DeployRequest,
+    call: PlatformCall & {
+      readonly onCreated?: (deploymentId: string) => void | Promise<void>;
+      readonly timeoutMs: number;
+    },
+  ): Promise<Deployment>;
 
   /** Moves production traffic to a ready deployment and reads it back. Where deploying is going live, verifies. */
   promote(deploymentId: string, call: PlatformCall & {readonly timeoutMs: number}): Promise<Promotion>;
 
   /**
    * Puts the component back on the anchor and reads it back. Already there: verified, not touched. `abandoned` names
-   * deployments of the failed release that must not go live later: those still in flight are cancelled.
+   * deployments of the failed release that must not go live later: those still in flight are cancelled, and with
+   * `abandonedCommit` also those of that commit whose ids a killed run could not note.
    */
-  rollback(anchor: Anchor, call: PlatformCall & {readonly abandoned: readonly string[]; readonly timeoutMs: number; readonly dryRun?: boolean; readonly allowRebuild?: boolean; readonly reason: string}): Promise<Rollback>;
+  rollback(
+    anchor: Anchor,
+    call: PlatformCall & {
+      readonly abandoned: readonly string[];
+      readonly abandonedCommit?: string;
+      readonly timeoutMs: number;
+      readonly dryRun?: boolean;
+      readonly allowRebuild?: boolean;
+      readonly reason: string;
+    },
+  ): Promise<Rollback>;
 
   /** Cancels one deployment that is still in flight; false when it had already ended. */
   cancel(deploymentId: string, call: PlatformCall): Promise<boolean>;

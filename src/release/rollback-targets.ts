@@ -71,7 +71,9 @@ export async function planRollback(
 function fromAnchors(record: ReleaseRecord, components: readonly Component[]): RollbackTarget[] {
   return components.flatMap((component) => {
     const anchor = record.anchors[component];
-    return anchor ? [{component, anchor, abandoned: deploymentsOf(record, component)}] : [];
+    return anchor
+      ? [{component, anchor, abandoned: deploymentsOf(record, component), abandonedCommit: record.commit}]
+      : [];
   });
 }
 
@@ -94,7 +96,14 @@ function fromShipped(
       readAtMs: goal.createdAtMs,
       restorable: {by: 'rollback'},
     };
-    return [{component, anchor, abandoned: leaving ? deploymentsOf(leaving, component) : []}];
+    return [
+      {
+        component,
+        anchor,
+        abandoned: leaving ? deploymentsOf(leaving, component) : [],
+        ...(leaving && {abandonedCommit: leaving.commit}),
+      },
+    ];
   });
 }
 

@@ -8,6 +8,8 @@ export interface RollbackTarget {
   readonly anchor: Anchor;
   /** Deployments of the failed release; those still in flight are cancelled so that they cannot go live later. */
   readonly abandoned: readonly string[];
+  /** Its commit, for those deployments that a killed run made and could not note. */
+  readonly abandonedCommit?: string;
 }
 
 export type ComponentResult =
@@ -37,7 +39,7 @@ export async function rollBack(
 
 async function rollBackOne(
   platform: Platform | undefined,
-  {component, anchor, abandoned}: RollbackTarget,
+  {component, anchor, abandoned, abandonedCommit}: RollbackTarget,
   options: RollbackOptions,
 ): Promise<ComponentResult> {
   const say = (line: string) => options.progress(`${component}: ${line}`);
@@ -51,7 +53,12 @@ async function rollBackOne(
     };
   try {
     say(`going back to ${anchor.deploymentId}${anchor.commit ? ` (commit ${anchor.commit.slice(0, 7)})` : ''}`);
-    const rollback = await platform.rollback(anchor, {...options, abandoned, progress: say});
+    const rollback = await platform.rollback(anchor, {
+      ...options,
+      abandoned,
+      ...(abandonedCommit && {abandonedCommit}),
+      progress: say,
+    });
     say(
       `${rollback.outcome === 'already' ? 'was there already, verified' : `${options.dryRun ? 'would be restored' : 'restored and read back'} as ${rollback.live.deploymentId}`} in ${formatDuration(rollback.durationMs)}`,
     );

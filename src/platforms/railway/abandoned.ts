@@ -16,6 +16,8 @@ export class Abandoned {
   constructor(
     private readonly anchor: Anchor,
     named: readonly string[],
+    /** Commit of the release: a run that was killed while it deployed left nobody the id of what it made. */
+    private readonly commit?: string,
   ) {
     // A release that took over the live deployment abandons its own anchor; that one is not to be touched.
     this.named = new Set(named.filter((id) => id !== anchor.deploymentId));
@@ -28,6 +30,7 @@ export class Abandoned {
   /** Those that may still go live, and others of their commit that an automatic deploy has begun. */
   among(state: ServiceState): DeploymentFacts[] {
     const commits = new Set(state.recent.filter((row) => this.has(row.id)).map((row) => row.commit));
+    commits.add(this.commit?.toLowerCase());
     commits.delete(undefined);
     commits.delete(this.anchor.commit?.toLowerCase());
     const joined = pending(state).filter((row) => commits.has(row.commit) && !this.has(row.id));

@@ -205,6 +205,7 @@ class Railway implements Platform, RailwayExtras {
     anchor: Anchor,
     call: PlatformCall & {
       readonly abandoned: readonly string[];
+      readonly abandonedCommit?: string;
       readonly timeoutMs: number;
       readonly dryRun?: boolean;
       readonly allowRebuild?: boolean;
@@ -214,6 +215,7 @@ class Railway implements Platform, RailwayExtras {
     const {session, target} = await this.connected(call);
     return rollback(session, target, anchor, {
       abandoned: call.abandoned,
+      ...(call.abandonedCommit && {abandonedCommit: call.abandonedCommit}),
       timeoutMs: call.timeoutMs,
       dryRun: call.dryRun ?? false,
       allowRebuild: call.allowRebuild ?? false,

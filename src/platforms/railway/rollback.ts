@@ -21,6 +21,7 @@ import {findWay, rebuilding, type Way} from './way-back.js';
 
 export interface RollbackPlan {
   readonly abandoned: readonly string[];
+  readonly abandonedCommit?: string;
   readonly timeoutMs: number;
   readonly dryRun: boolean;
   readonly allowRebuild: boolean;
@@ -57,7 +58,7 @@ class Restoration {
   ) {
     this.startMs = session.now();
     this.deadlineMs = this.startMs + plan.timeoutMs;
-    this.abandoned = new Abandoned(anchor, plan.abandoned);
+    this.abandoned = new Abandoned(anchor, plan.abandoned, plan.abandonedCommit);
   }
 
   async run(): Promise<Rollback> {
