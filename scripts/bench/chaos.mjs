@@ -1,4 +1,4 @@
-// npm run bench -- chaos [--cases N] [--seed S] [--minutes M]: kills the acting process around the requests of whole
+// npm run bench -- chaos [--cases N] [--seed S] [--minutes M] [--step NAME]: kills the acting process around the requests of whole
 // releases and rollbacks, lets one ordinary next run follow, and checks from outside what is left. Exit 1 on a violation.
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -36,6 +36,7 @@ const {results, possible} = await walkKills({
   seed,
   cases,
   readLedger,
+  ...(process.argv.includes('--step') && {step: process.argv[process.argv.indexOf('--step') + 1]}),
   signal: stop.signal,
   onResult: ({kill, reached, request, violations, ms}, done) => {
     const at = `${kill.step}, ${kill.platform} request ${kill.index + 1} (${request}), ${kill.when}`;

@@ -7,7 +7,7 @@ import {backend, type Product, writeProduct} from './product/product.js';
 import {productConfig} from './product-config.js';
 import {type RailwayStandIn, type RailwayStandInOptions, startRailway} from './railway/stand-in.js';
 import {type S3StandIn, startS3} from './s3/stand-in.js';
-import {startVercel, type VercelStandIn} from './vercel/stand-in.js';
+import {startVercel, type VercelStandIn, type VercelStandInOptions} from './vercel/stand-in.js';
 
 /** Identifiers and secrets of the rehearsed product. The secrets open nothing but stand-ins on this machine. */
 export const names = {
@@ -33,6 +33,8 @@ export const secrets = {
 export interface WorldOptions {
   /** GitHub's limits, for a world that sees more releases within a minute than a product does in a day. */
   readonly github?: {readonly hourlyLimit: number; readonly contentPerMinute: number};
+  /** Milliseconds that Vercel takes for its steps, where a rehearsal's usual ones are too short. */
+  readonly vercelDelaysMs?: VercelStandInOptions['delaysMs'];
 }
 
 /** Everything a release touches, running on this machine. */
@@ -155,6 +157,7 @@ async function startServices(folder: string, start: Start, options: WorldOptions
         token: secrets.vercelToken,
         team: {id: names.vercelTeam, slug: names.owner},
         projects: [{id: names.vercelProject, name: names.repository}],
+        ...(options.vercelDelaysMs && {delaysMs: options.vercelDelaysMs}),
       }),
     ),
   };

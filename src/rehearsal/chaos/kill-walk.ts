@@ -1,7 +1,7 @@
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {serving} from '../outside.js';
-import type {Fault} from '../stand-in.js';
+import type {Fault, Recorded} from '../stand-in.js';
 import {names, secrets, startWorld, type World} from '../world.js';
 import type {StepEnd} from './killable-step.js';
 import {type Ground, type Handed, handedBy, type StepName, startStep, stepNames} from './release-steps.js';
@@ -22,6 +22,8 @@ export interface KillCase {
   readonly platform: PlatformName;
   readonly index: number;
   readonly when: (typeof moments)[number];
+  /** Did the undisturbed run change something with it? */
+  readonly writes: boolean;
 }
 
 export interface CaseResult {
@@ -44,6 +46,8 @@ export interface WalkOptions {
   /** Reads the whole ledger by the product's own reader; throws when it cannot. @returns the number of releases. */
   readonly readLedger: (githubUrl: string) => Promise<number>;
   readonly onResult?: (result: CaseResult, done: number, possible: number) => void;
+  /** Only kills within this step. */
+  readonly step?: StepName | undefined;
   /** Stops before the next case. */
   readonly signal?: AbortSignal;
 }
@@ -66,9 +70,18 @@ export async function walkKills(options: WalkOptions): Promise<Walk> {
     await using world = await openWorld(options.suiteRoot);
     const ground = {world, suiteRoot: options.suiteRoot, nodePath: options.nodePath};
     if (possible === 0) {
-      const all = casesOf(await measure(ground));
+      const all = casesOf(await measure(ground)).filter(({step}) => !options.step || options.step === step);
       possible = all.length;
-      queue = shuffled(all, random);
+      queue = inTurn(
+        shuffled(
+          all.filter((one) => one.writes),
+          random,
+        ),
+        shuffled(
+          all.filter((one) => !one.writes),
+          random,
+        ),
+      );
     }
     for (let i = 0; i < casesPerWorld && !enough(); i++) {
       const kill = queue.shift()!;
@@ -84,36 +97,37 @@ export async function walkKills(options: WalkOptions): Promise<Walk> {
 }
 
 function openWorld(suiteRoot: string): Promise<World> {
-  return startWorld(join(suiteRoot, '.rehearsal'), {github: {hourlyLimit: 100_000, contentPerMinute: 10_000}});
+  return startWorld(join(suiteRoot, '.rehearsal'), {
+    github: {hourlyLimit: 100_000, contentPerMinute: 10_000},
+    // Long enough that the next run finds a move of the domains still under way.
+    vercelDelaysMs: {promoteStart: 300, promoteDone: 2_000},
+  });
 }
 
-type Counts = Readonly<Record<StepName, Readonly<Record<PlatformName, number>>>>;
+/** For each request of each step: does it write? */
+type Requests = Readonly<Record<StepName, Readonly<Record<PlatformName, readonly boolean[]>>>>;
 
 /** Requests of one undisturbed release and rollback; the second one, since the first also uploads what later ones share. */
-async function measure(ground: Ground): Promise<Counts> {
+async function measure(ground: Ground): Promise<Requests> {
   await undisturbed(ground);
   return undisturbed(ground);
 }
 
-async function undisturbed(ground: Ground): Promise<Counts> {
+async function undisturbed(ground: Ground): Promise<Requests> {
   const {world} = ground;
   const commit = await world.product.release('v2');
-  const counts: Record<string, Record<PlatformName, number>> = {};
+  const requests: Partial<Record<StepName, Record<PlatformName, boolean[]>>> = {};
   let handed: Partial<Handed> = {};
   for (const step of stepNames) {
     const before = requestsOf(world);
     const end = await startStep(ground, step, commit, handed).done;
     if (end.code !== 0) throw new Error(`the undisturbed ${step} ended with ${end.code}:\n${end.log}`);
     handed = {...handed, ...handedBy(step, end)};
-    const after = requestsOf(world);
-    counts[step] = {
-      vercel: after.vercel - before.vercel,
-      railway: after.railway - before.railway,
-      github: after.github - before.github,
-    };
+    const since = (platform: PlatformName) => world[platform].requests.slice(before[platform]).map(isWrite);
+    requests[step] = {vercel: since('vercel'), railway: since('railway'), github: since('github')};
   }
   await releasePins(world);
-  return counts as Counts;
+  return requests as Requests;
 }
 
 function requestsOf(world: World): Record<PlatformName, number> {
@@ -124,12 +138,18 @@ function requestsOf(world: World): Record<PlatformName, number> {
   };
 }
 
-function casesOf(counts: Counts): KillCase[] {
+function isWrite({method, body}: Recorded): boolean {
+  if (method === 'GET') return false;
+  const document = (body as {query?: unknown} | undefined)?.query;
+  return typeof document !== 'string' || /^\s*mutation\b/m.test(document);
+}
+
+function casesOf(requests: Requests): KillCase[] {
   return stepNames.flatMap((step) =>
     platformNames.flatMap((platform) =>
-      Array.from({length: counts[step][platform]}, (_, index) =>
-        moments.map((when) => ({step, platform, index, when})),
-      ).flat(),
+      requests[step][platform].flatMap((writes, index) =>
+        moments.map((when) => ({step, platform, index, when, writes})),
+      ),
     ),
   );
 }
@@ -164,6 +184,7 @@ async function killedRelease(
   let handed: Partial<Handed> = {};
   let request = 'not reached';
   for (const step of stepNames.slice(0, stepNames.indexOf(kill.step) + 1)) {
+    if (step === kill.step) slowDown(ground.world, kill);
     const started = startStep(ground, step, commit, handed);
     const disarm =
       step === kill.step ? arm(ground.world, kill, started.kill, (told) => (request = told)) : () => undefined;
@@ -174,11 +195,28 @@ async function killedRelease(
     if (end.code !== 0) break;
   }
   const killed = ends.at(-1)!.end.killed;
+  forgetSlowness(ground.world);
   if (handed.ledgerId) {
     const end = await startStep(ground, 'rollback', commit, handed).done;
     ends.push({step: 'the next run', end});
   }
   return {request, ends, killed};
+}
+
+/**
+ * The next run must also find what the killed one started still under way, which a rehearsal's builds are too fast for.
+ * Every other read goes at the usual pace, so that the requests after the wait are reached too.
+ */
+function slowDown(world: World, {step, writes, index}: KillCase): void {
+  if (!writes && index % 2 === 0) return;
+  if (step === 'deploy-backend') world.railway.script.push({kind: 'slow', ms: 6_000, cause: 'deploy'});
+  if (step === 'rollback')
+    world.railway.script.push({kind: 'stuck', status: 'DEPLOYING', forMs: 6_000, cause: 'rollback'});
+}
+
+/** When the kill came before the deployment, the next run's must not be the slow one. */
+function forgetSlowness(world: World): void {
+  world.railway.script.length = 0;
 }
 
 function arm(
@@ -279,6 +317,12 @@ async function releasePins(world: World): Promise<void> {
     await answer.arrayBuffer();
     if (!answer.ok) throw new Error(`a pin could not be released: ${answer.status}`);
   }
+}
+
+/** One of each as long as both last: a short walk also kills around the few requests that change something. */
+function inTurn<T>(first: readonly T[], second: readonly T[]): T[] {
+  const length = Math.max(first.length, second.length);
+  return Array.from({length}, (_, i) => [...first.slice(i, i + 1), ...second.slice(i, i + 1)]).flat();
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
