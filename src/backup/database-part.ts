@@ -3,6 +3,7 @@ import type {ClientTools} from '../postgres/client-tools.js';
 import {dumpClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import {chooseCompression, type DumpCompression, startDump} from '../postgres/dump.js';
+import {readGlobals} from '../postgres/globals.js';
 import {type Depth, type Inventory, tableNames, takeInventory} from '../postgres/inventory.js';
 import {readServerFacts, type ServerFacts} from '../postgres/server-facts.js';
 import {openSession, type Session} from '../postgres/session.js';
@@ -26,6 +27,8 @@ export interface DatabaseRequest {
 /** A database held still in one snapshot, ready to be dumped and measured at the same time. */
 export interface DatabaseSource extends AsyncDisposable {
   readonly part: PartSource;
+  /** Roles without passwords; undefined where the role may not read them. */
+  readonly globals: PartSource | undefined;
   readonly facts: ServerFacts;
   /** Takes stock in the dump's own snapshot. */
   measure(): Promise<Inventory>;
@@ -51,7 +54,8 @@ export async function openDatabase(
     await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await refuseWrongDatabase(session, request);
     const [row] = await session.query<{id: string}>('SELECT pg_export_snapshot() AS id');
-    return new HeldDatabase(session, facts, tools, compression, row!.id, request, env, signal);
+    const globals = await readGlobals(request.connection, tools, env, signal);
+    return new HeldDatabase(session, facts, tools, compression, row!.id, globals, request, env, signal);
   } catch (error) {
     await session.close();
     throw error;
@@ -60,6 +64,7 @@ export async function openDatabase(
 
 class HeldDatabase implements DatabaseSource {
   readonly part: PartSource;
+  readonly globals: PartSource | undefined;
   readonly #dump: () => ReturnType<typeof startDump> | undefined;
 
   constructor(
@@ -68,6 +73,7 @@ class HeldDatabase implements DatabaseSource {
     readonly tools: ClientTools,
     readonly compression: DumpCompression,
     readonly snapshot: string,
+    globals: string | undefined,
     readonly request: DatabaseRequest,
     env: Environment,
     signal: AbortSignal,
@@ -79,6 +85,7 @@ class HeldDatabase implements DatabaseSource {
       yield* dump.stream;
     }
     this.#dump = () => dump;
+    this.globals = globals === undefined ? undefined : globalsPart(globals);
     this.part = {
       role: 'database',
       name: facts.database,
@@ -133,6 +140,9 @@ class HeldDatabase implements DatabaseSource {
             "The collation version of the database differs from the system's: indexes may be out of order. Run REINDEX and ALTER DATABASE … REFRESH COLLATION VERSION.",
           ]
         : []),
+      ...(this.globals
+        ? []
+        : ['Roles are not in this set: the backup role may not read them. A restore elsewhere needs `owners: drop`.']),
       ...(facts.inRecovery ? ['The source is a standby: it may lag behind its primary.'] : []),
     ];
   }
@@ -140,6 +150,20 @@ class HeldDatabase implements DatabaseSource {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.session.close();
   }
+}
+
+function globalsPart(sql: string): PartSource {
+  async function* stream() {
+    yield Buffer.from(sql);
+  }
+  return {
+    role: 'globals',
+    name: 'roles',
+    key: 'globals.sql.pgp',
+    format: 'sql',
+    compression: {method: 'none', where: 'none'},
+    stream: stream(),
+  };
 }
 
 async function refuseWrongDatabase(

@@ -133,7 +133,10 @@ async function writeParts(
     now: () => clock.now(),
     ...(deps.onStarted ? {onStarted: deps.onStarted} : {}),
   };
-  const sources = [...(database ? [database.part] : []), ...(request.parts ?? [])];
+  const sources = [
+    ...(database ? [database.part, ...(database.globals ? [database.globals] : [])] : []),
+    ...(request.parts ?? []),
+  ];
   const parts: ManifestPart[] = [];
   const writing = eachOf(sources, 2, async (source) => {
     const part = await writePart(source, context);

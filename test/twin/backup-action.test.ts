@@ -69,6 +69,7 @@ describe('the backup and restore actions', () => {
       'assets-uploads.tar.zst.pgp',
       'configuration.json.pgp',
       'database.dump.pgp',
+      'globals.sql.pgp',
       'manifest.json',
       'manifest.json.asc',
     ]);
@@ -103,14 +104,14 @@ describe('the backup and restore actions', () => {
   test('list shows the set and its proof', async () => {
     const report = await place.restore({...access, mode: 'list'});
     expect(JSON.parse(String(report.outputs.sets))).toMatchObject([
-      {id: setId, release: 'r-1', parts: ['database', 'assets', 'configuration'], proof: 'read back'},
+      {id: setId, release: 'r-1', parts: ['database', 'globals', 'assets', 'configuration'], proof: 'read back'},
     ]);
   });
 
   test('verify without a key re-reads, with the key decrypts and records', async () => {
-    expect((await place.restore({...access, mode: 'verify'})).outputs).toMatchObject({verified: false, compared: 3});
+    expect((await place.restore({...access, mode: 'verify'})).outputs).toMatchObject({verified: false, compared: 4});
     const report = await place.restore({...withKey, mode: 'verify'});
-    expect(report.outputs).toMatchObject({verified: true, compared: 3});
+    expect(report.outputs).toMatchObject({verified: true, compared: 4});
     expect(s3.objects('backups').some(({key}) => /verified-.*\.json$/.test(key))).toBe(true);
   });
 

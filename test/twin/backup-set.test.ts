@@ -28,7 +28,7 @@ describe('a set', () => {
 
   test('is sealed by a manifest that names what it holds', async () => {
     const {manifest} = set;
-    expect(manifest.parts.map(({role}) => role)).toEqual(['database']);
+    expect(manifest.parts.map(({role}) => role)).toEqual(['database', 'globals']);
     expect(manifest.checks).toEqual({childExitCodes: 'ok', storedSize: 'ok', readBack: 'ok'});
     expect(manifest.database).toMatchObject({name: 'shop', serverMajor: world.server.major, depth: 'digests'});
     expect(manifest.database?.content).toMatchObject({
@@ -118,7 +118,7 @@ describe('a set', () => {
   );
 
   test('passes both checks that do not need a server', async () => {
-    expect((await checkDigests({store: world.store, manifest: set.manifest, signal})).parts).toHaveLength(1);
+    expect((await checkDigests({store: world.store, manifest: set.manifest, signal})).parts).toHaveLength(2);
     expect(
       await checkPlaintext({
         store: world.store,
