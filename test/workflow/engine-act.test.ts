@@ -9,7 +9,7 @@ import {type Ground, oneJob, openGround, printed} from './engine-ground.js';
 // The second engine's own parts; what workflows mean to both is compared in engine-agreement.test.ts.
 
 const cache = join(dirname(fileURLToPath(import.meta.url)), '../../.cache');
-const act = await findAct(cache).catch(() => undefined);
+const act = await findAct(cache, {build: process.env.TEST_ACT === 'build'}).catch(() => undefined);
 const withAct = act ? test : test.skip;
 
 let ground: Ground;

@@ -10,29 +10,35 @@ const oldestUsable = [0, 2, 86];
 const run = promisify(execFile);
 
 /**
- * Finds act on the PATH or in `cacheDir`/bin, or builds the pinned version there with Go (about a minute, once).
+ * Finds act on the PATH or in `cacheDir`/bin, or builds the pinned version there with Go (minutes, once; every
+ * file of the build stays below `cacheDir`). `build: false` only looks.
  * @throws Failure ACT_MISSING, whose remedy says in one line how to get it.
  */
-export async function findAct(cacheDir: string): Promise<string> {
+export async function findAct(cacheDir: string, {build = true}: {readonly build?: boolean} = {}): Promise<string> {
   const own = join(cacheDir, 'bin', 'act');
   for (const candidate of [...onPath('act'), own])
     if (isExecutable(candidate) && (await isUsable(candidate))) return candidate;
-  const go = onPath('go')[0];
-  const remedy = `Install Go and run \`GOBIN=${join(cacheDir, 'bin')} go install github.com/nektos/act@v${actVersion}\`, or put act on the PATH.`;
-  if (!go) throw new Failure('ACT_MISSING', 'nektos/act is not on this machine', {remedy});
+  const go = build ? onPath('go')[0] : undefined;
+  if (!go) throw missing(cacheDir, 'nektos/act is not on this machine');
   try {
-    mkdirSync(join(cacheDir, 'bin'), {recursive: true});
-    await run(go, ['install', `github.com/nektos/act@v${actVersion}`], {
-      env: {...process.env, GOBIN: join(cacheDir, 'bin')},
-    });
+    await buildAct(go, cacheDir);
     return own;
   } catch (error) {
-    throw new Failure(
-      'ACT_MISSING',
-      `nektos/act ${actVersion} could not be built: ${messageOf(error).split('\n')[0]}`,
-      {remedy},
-    );
+    throw missing(cacheDir, `nektos/act ${actVersion} could not be built: ${messageOf(error).split('\n')[0]}`);
   }
+}
+
+async function buildAct(go: string, cacheDir: string): Promise<void> {
+  const folder = (name: string) => join(cacheDir, name);
+  mkdirSync(folder('bin'), {recursive: true});
+  const env = {...process.env, GOBIN: folder('bin'), GOMODCACHE: folder('go-modules'), GOCACHE: folder('go-build')};
+  // Writable, so that the cache can be removed like any other folder.
+  await run(go, ['install', '-modcacherw', `github.com/nektos/act@v${actVersion}`], {env});
+}
+
+function missing(cacheDir: string, what: string): Failure {
+  const command = `GOBIN=${join(cacheDir, 'bin')} go install github.com/nektos/act@v${actVersion}`;
+  return new Failure('ACT_MISSING', what, {remedy: `Install Go and run \`${command}\`, or put act on the PATH.`});
 }
 
 function onPath(name: string): string[] {
