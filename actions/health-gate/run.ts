@@ -115,7 +115,9 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
       ...liveWarmUp(inputs, config),
       ...(inputs.runners ? {runners: inputs.runners} : {}),
     },
-    checks: gateChecks(config?.checks, inputs, urls),
+    checks: gateChecks(config?.checks, inputs, urls).filter(
+      (check) => check.url !== undefined || inputs.components.includes(check.target ?? 'backend'),
+    ),
     stage: inputs.stage,
     candidate,
     ...(baseline ? {baseline: {urls: {frontend: baseline}, ...(bypass ? {protectionBypass: bypass} : {})}} : {}),

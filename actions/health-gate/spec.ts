@@ -21,6 +21,11 @@ export const spec = defineAction({
       default: 'candidate',
       doc: '`candidate`: the new deployment before users see it. `live`: the product after promotion. Checks with `stages` run only in theirs.',
     }),
+    components: list({
+      options: ['frontend', 'backend', 'database'],
+      default: 'frontend,backend,database',
+      doc: 'Checks of other components are left out, such as those of a backend that is deployed later.',
+    }),
     ...checkInputs,
     'frontend-url': url({
       doc: 'Frontend deployment under test: its immutable address. Default: `frontend.url` of the file.',

@@ -8,6 +8,8 @@ import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js'
 import {interruptedFinding, maintenanceFinding} from '../../src/release/ledger-findings.js';
 import {type Product, readProduct} from '../../src/release/product.js';
 import {releaseId} from '../../src/release/release-id.js';
+import {configuredVerdict, decidedAt, schemaFinding} from '../../src/release/schema-finding.js';
+import type {ReleaseSchemaVerdict} from '../../src/release/schema-verdict.js';
 import {preflightLines, preflightSummary} from '../../src/report/preflight-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -28,7 +30,7 @@ export async function run(inputs: PreflightInputs, runner: Run): Promise<Report<
   );
   const platforms = Object.values(opened);
   const ledger = await openLedger(product.config, inputs, runner);
-  const {findings, anchors, pin} = await look(product, platforms, ledger, inputs, runner, root);
+  const {findings, anchors, pin, schema} = await look(product, platforms, ledger, inputs, runner, root);
   for (const line of preflightLines(findings)) runner.log(line);
   const failing = findings.filter((finding) => severity[finding.state] >= severity[inputs['fail-on']]);
   const base = {
@@ -36,14 +38,19 @@ export async function run(inputs: PreflightInputs, runner: Run): Promise<Report<
     problems: failing.length,
     findings: JSON.stringify(findings),
     ...anchorOutputs(anchors),
+    'promote-order': product.config.release['promote-order'],
     pinned: pin !== undefined,
     'pin-reason': pin,
     commit: inputs.commit ?? runner.env['GITHUB_SHA'],
+    'schema-verdict': schema?.verdict,
+    'schema-sentence': schema && oneLine(schema.sentence, 1_000),
   };
   const summary = preflightSummary(findings, failing.length ? '❌ Preflight' : '✅ Preflight');
   if (failing.length) return {outputs: base, summary, failure: refused(failing)};
   if (!inputs['open-release']) return {outputs: base, summary};
   const record = await openRelease(ledger, anchors, inputs, runner);
+  // Read by a rollback days later: it must not bring old code back over a schema that it cannot use.
+  if (schema) await ledger.store.append(record.id, 'note', schemaFacts(schema));
   runner.log(`Release ${record.release} opened (ledger record ${record.id}).`);
   return {outputs: {...base, release: record.release, 'ledger-id': record.id}, summary};
 }
@@ -86,6 +93,7 @@ async function look(
     maintenanceFinding(ledger.store),
     interruptedFinding(ledger.store),
   ]);
+  const schema = await judgeSchema(product, anchored.anchors, inputs, runner, root);
   const gate: Finding = config.checks.length
     ? {area: 'gate', check: 'checks', state: 'ok', found: `${config.checks.length} checks`}
     : {

@@ -42,8 +42,12 @@ export const spec = defineAction({
     'frontend-anchor': 'Deployment id that the frontend can be brought back to.',
     'frontend-anchor-url': 'Immutable URL of that deployment: the baseline of the gate.',
     'backend-anchor': 'Deployment id that the backend can be brought back to.',
+    'promote-order': '`backend-first` or `frontend-first`: `release.promote-order` of the file.',
     pinned: '`true` when a rollback left a pin: stage and gate, but do not promote.',
     'pin-reason': 'Who pinned it, why and until when.',
+    'schema-verdict':
+      'Can code that is live now run on the schema of this release: `unchanged`, `compatible`, `breaking` or `unknown`. Empty without a live backend.',
+    'schema-sentence': 'The same in one sentence, with the first statement that decided it.',
     findings: 'All rows as JSON.',
   },
 });

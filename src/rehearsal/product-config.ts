@@ -17,7 +17,7 @@ export interface ProductAddresses {
  * The sample product's `.github/switchback.yml`: what a user would write, with the addresses of the stand-ins and a
  * gate that is as strict as the default one but takes its probes faster, so that a rehearsal ends within seconds.
  */
-export function productConfig(at: ProductAddresses): string {
+export function productConfig(at: ProductAddresses, more: Readonly<Record<string, unknown>> = {}): string {
   return stringify({
     version: 1,
     product: 'shop',
@@ -51,6 +51,7 @@ export function productConfig(at: ProductAddresses): string {
       recipients: ['keys/backup.asc'],
     },
     objectives: {rto: '5m', rpo: '24h'},
+    ...more,
   });
 }
 

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly name: string;
   readonly about: string;
   readonly acts: readonly Act[];
+  /** Keys of the product's configuration that replace the usual ones. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** One word for the expected end. */
   readonly outcome: string;
   readonly judge: (outcome: Outcome) => Promise<Check[]> | Check[];
@@ -181,6 +183,22 @@ export const scenarios: readonly Scenario[] = [
     judge: async (outcome) => [ran(outcome, 'success'), ...(await servesRelease(outcome, 'v2')), noBadAnswer(outcome)],
   },
   {
+    name: 'frontend-first',
+    about: 'a release whose frontend goes live before its backend, as the configuration may say',
+    config: {release: {'promote-order': 'frontend-first'}},
+    acts: [{workflow: 'release', commit: 'v2'}],
+    outcome: 'released',
+    judge: async (outcome) => [
+      ran(outcome, 'success'),
+      ...(await servesRelease(outcome, 'v2')),
+      check(
+        !outcome.visits.visits.some((visit) => visit.frontendVersion === 'v1' && visit.backendVersion === 'v2'),
+        'no user had the old page over the new backend',
+      ),
+      noBadAnswer(outcome),
+    ],
+  },
+  {
     name: 'runner-lost',
     about: 'the runner dies while the promoted release is watched; the job after it brings both sides back',
     acts: [
@@ -232,6 +250,32 @@ export const scenarios: readonly Scenario[] = [
     ],
     outcome: 'rolled back',
     judge: async (outcome) => [ran(outcome, 'success'), ...(await isBack(outcome))],
+  },
+  {
+    name: 'breaking-migration',
+    about: 'a bad release with a migration that old code cannot live with stops at maintenance mode',
+    config: {database: {migrations: 'backend/migrations', 'expected-tables': ['public.items', 'public.orders']}},
+    acts: [{workflow: 'release', commit: 'breaking-migration'}],
+    outcome: 'stopped at maintenance mode',
+    judge: async (outcome) => {
+      const {world, result, before} = outcome;
+      const now = world.railway.state().services[0]?.servingCommit;
+      const page = await fetch(world.frontendUrl);
+      await page.arrayBuffer();
+      const left = stepOutput(outcome, 'ship', 'rollback', 'left') ?? '';
+      const set = result.jobs['backup']?.outputs['set'] ?? 'none';
+      return [
+        ran(outcome, 'failure'),
+        check(
+          stepOutput(outcome, 'ship', 'rollback', 'outcome') === 'maintenance',
+          'the rollback stopped at maintenance mode',
+        ),
+        check(page.status === 503, `users get the page: ${page.status}`),
+        check(now !== before.backend, 'no old code was started on the new schema'),
+        check(left.includes(set), `the message names the set ${set}`),
+        check(/Forward:.*Back with the data:/s.test(left), 'and the two ways out'),
+      ];
+    },
   },
   {
     name: 'maintenance',

@@ -55,6 +55,7 @@ export interface World extends AsyncDisposable {
 
 /**
  * Starts PostgreSQL and all stand-ins, writes the product's repository and puts version v1 live on both platforms.
+ * @param config keys of the configuration file that replace the usual ones.
  * @param parent folder below which everything is written; must lie under the repository, so that the product's packages resolve.
  */
 export async function startWorld(parent: string, options: WorldOptions = {}): Promise<World> {
@@ -77,6 +78,7 @@ type Start = <T extends {close(): Promise<void>}>(starting: Promise<T>) => Promi
 
 async function build(
   folder: string,
+  config: Readonly<Record<string, unknown>>,
   opened: Array<() => Promise<void>>,
   close: () => Promise<void>,
   options: WorldOptions,
@@ -96,17 +98,20 @@ async function build(
     dir: repository,
     apiUrl: backendUrl,
     files: {
-      '.github/switchback.yml': productConfig({
-        vercelApi: vercel.url,
-        vercelProject: names.vercelProject,
-        vercelTeam: names.vercelTeam,
-        frontend: frontendUrl,
-        railwayApi: railway.url,
-        railwayService: 'api',
-        backend: backendUrl,
-        s3: s3.url,
-        bucket: names.bucket,
-      }),
+      '.github/switchback.yml': productConfig(
+        {
+          vercelApi: vercel.url,
+          vercelProject: names.vercelProject,
+          vercelTeam: names.vercelTeam,
+          frontend: frontendUrl,
+          railwayApi: railway.url,
+          railwayService: 'api',
+          backend: backendUrl,
+          s3: s3.url,
+          bucket: names.bucket,
+        },
+        config,
+      ),
       'keys/backup.asc': keys.publicKey,
     },
   });
