@@ -50,6 +50,9 @@ export const burnPairs = [
   {longMs: 3 * 86_400_000, shortMs: 6 * 3_600_000, rate: 1, severity: 'ticket'},
 ] as const;
 
+/** Fewer say nothing about a share as small as an error budget. */
+const fewestProbes = 30;
+
 export interface BurnAlarm {
   readonly severity: 'page' | 'ticket';
   readonly longMs: number;
@@ -74,7 +77,7 @@ export function burnAlarm(
   for (const {longMs, shortMs, rate, severity} of burnPairs) {
     const long = tallyOf(buckets, service, nowMs - longMs, nowMs);
     const short = tallyOf(buckets, service, nowMs - shortMs, nowMs);
-    if (short.probes === 0 || short.failed / short.probes < rate * allowed) continue;
+    if (long.probes < fewestProbes || short.probes === 0 || short.failed / short.probes < rate * allowed) continue;
     const atLeast = lowestRate(long.failed, long.probes) / allowed;
     if (atLeast >= rate) return {severity, longMs, shortMs, atLeast};
   }

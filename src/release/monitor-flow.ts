@@ -181,7 +181,7 @@ export class MonitorSession implements AsyncDisposable {
         state === 'unknown' ? [] : [{name, bad: state !== 'fresh', to: 'down' as const, detail: sentence}],
       ),
       ...this.plan.checks.map(({name}) => {
-        const burn = burnAlarm(minutes, name, objective, nowMs + 1);
+        const burn = this.#explained(name, nowMs) ? undefined : burnAlarm(minutes, name, objective, nowMs + 1);
         return {
           name: budgetPrefix + name,
           bad: burn !== undefined,
@@ -216,6 +216,14 @@ export class MonitorSession implements AsyncDisposable {
         critical: this.plan.isCritical(service),
         detail: details.get(service) ?? '',
       })),
+    );
+  }
+
+  /** A burn that an incident of the last days explains was alerted already: one cause, one alert. */
+  #explained(service: string, nowMs: number): boolean {
+    return this.watch.incidents.some(
+      (incident) =>
+        incident.services.has(service) && (incident.closedMs === undefined || incident.closedMs > nowMs - 3 * 86_400_000),
     );
   }
 
