@@ -91,6 +91,19 @@ export const commands: readonly CommandEntry[] = [
     examples: ['switchback drill', 'switchback drill --no-alarm --sql-checks "SELECT count(*) > 0 FROM users"'],
   },
   {
+    name: 'monitor',
+    about: 'look at every service once, remember, judge, alert and write the status page',
+    action: 'monitor',
+    examples: ['switchback monitor --history-type folder', 'switchback monitor --duration 4m --interval 30s'],
+  },
+  {
+    name: 'notify',
+    about: 'say something on the alert channels, or test them (alert, recovery, test)',
+    action: 'notify',
+    positional: 'mode',
+    examples: ['switchback notify test', 'switchback notify alert --title "release went back" --severity critical'],
+  },
+  {
     name: 'history',
     about: 'list the releases of the ledger',
     examples: ['switchback history', 'switchback history --limit 5 --json'],

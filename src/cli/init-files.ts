@@ -1,0 +1,122 @@
+import {stringify} from 'yaml';
+
+/** Everything that `init` has to know to write the files. */
+export interface InitAnswers {
+  readonly product: string;
+  readonly frontend?: {
+    readonly project: string;
+    readonly team?: string | undefined;
+    readonly path: string;
+    readonly url: string;
+  };
+  readonly backend?: {readonly service: string; readonly path: string; readonly url: string};
+  readonly migrations?: string | undefined;
+  readonly bucket?:
+    | {readonly name: string; readonly endpoint?: string | undefined; readonly region?: string | undefined}
+    | undefined;
+  /** `owner/name@commit` of the Switchback that the workflows call. */
+  readonly switchback: string;
+  readonly branch: string;
+}
+
+/** Path of the public key that `backup.recipients` names. */
+export const publicKeyPath = 'keys/backup.asc';
+
+/** The configuration and the workflows, by path. */
+export function initFiles(answers: InitAnswers): Readonly<Record<string, string>> {
+  return {
+    '.github/switchback.yml': configuration(answers),
+    '.github/workflows/release.yml': caller(answers, 'release', {
+      on: {push: {branches: [answers.branch]}, workflow_dispatch: {inputs: {'allow-missing-anchor': firstRelease}}},
+      permissions: {contents: 'read', deployments: 'write', issues: 'write'},
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of GitHub's, for GitHub
+      with: {'allow-missing-anchor': "${{ inputs.allow-missing-anchor || '' }}"},
+    }),
+    '.github/workflows/rollback.yml': caller(answers, 'rollback', {
+      on: {workflow_dispatch: {inputs: rollbackInputs}},
+      permissions: {contents: 'read', deployments: 'write', issues: 'write'},
+      with: Object.fromEntries(Object.keys(rollbackInputs).map((name) => [name, `\${{ inputs.${name} }}`])),
+    }),
+    ...(answers.bucket && {
+      '.github/workflows/backup.yml': caller(answers, 'backup', {
+        on: {schedule: [{cron: '23 3 * * *'}], workflow_dispatch: {}},
+        permissions: {contents: 'read', issues: 'write'},
+      }),
+    }),
+  };
+}
+
+const firstRelease = {
+  description: 'Components that may have no way back, such as on the first release (frontend,backend)',
+  type: 'string',
+  default: '',
+};
+
+const rollbackInputs = {
+  component: {type: 'choice', options: ['all', 'frontend', 'backend', 'unpin'], default: 'all'},
+  to: {type: 'choice', options: ['previous', 'last-known-good', 'release'], default: 'previous'},
+  release: {type: 'string', default: ''},
+  reason: {type: 'string', required: true},
+  'dry-run': {type: 'boolean', default: false},
+};
+
+/** Names of the secrets a workflow needs; those of parts the product does not have are left out. */
+export function secretNames(answers: InitAnswers, workflow: string): string[] {
+  return [
+    ...(answers.frontend ? ['VERCEL_TOKEN'] : []),
+    ...(answers.backend ? ['RAILWAY_TOKEN'] : []),
+    ...(answers.bucket && workflow !== 'rollback'
+      ? ['DATABASE_URL', 'BACKUP_ACCESS_KEY_ID', 'BACKUP_SECRET_ACCESS_KEY']
+      : []),
+  ];
+}
+
+function caller(
+  answers: InitAnswers,
+  workflow: string,
+  parts: {on: object; permissions: object; with?: object},
+): string {
+  const [repository, commit] = answers.switchback.split('@');
+  return stringify(
+    {
+      name: workflow[0]!.toUpperCase() + workflow.slice(1),
+      on: parts.on,
+      permissions: {},
+      jobs: {
+        [workflow]: {
+          permissions: parts.permissions,
+          uses: `${repository}/.github/workflows/${workflow}.yml@${commit}`,
+          ...(parts.with && {with: parts.with}),
+          secrets: Object.fromEntries(secretNames(answers, workflow).map((name) => [name, `\${{ secrets.${name} }}`])),
+        },
+      },
+    },
+    {lineWidth: 0},
+  );
+}
+
+function configuration({product, frontend, backend, migrations, bucket}: InitAnswers): string {
+  const without = <T extends object>(value: T) =>
+    Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
+  const checks = [
+    ...(frontend ? [{name: 'home page', target: 'frontend', path: '/', expect: {status: 200}}] : []),
+    ...(backend ? [{name: 'backend', target: 'backend', path: '/', expect: {status: 200}}] : []),
+  ];
+  const body = stringify({
+    version: 1,
+    product,
+    ...(frontend && {
+      frontend: without({project: frontend.project, team: frontend.team, path: frontend.path, url: frontend.url}),
+    }),
+    ...(backend && {backend: {service: backend.service, path: backend.path, url: backend.url}}),
+    ...(bucket && {database: without({migrations})}),
+    checks,
+    ...(bucket && {
+      backup: {
+        storage: without({type: 's3', bucket: bucket.name, endpoint: bucket.endpoint, region: bucket.region}),
+        recipients: [publicKeyPath],
+      },
+    }),
+  });
+  return `# What Switchback ships, checks and backs up. Every key: action-docs/configuration.md of Switchback.\n# Add checks that notice what your users would notice; they decide about every release.\n${body}`;
+}

@@ -1,0 +1,86 @@
+import {readdir, readFile} from 'node:fs/promises';
+import {join, relative} from 'node:path';
+
+/** What a repository tells about its product; paths are relative to its root. */
+export interface RepositoryFacts {
+  readonly frontendPath?: string;
+  readonly vercelProject?: string;
+  readonly vercelTeam?: string;
+  readonly backendPath?: string;
+  readonly migrations?: string;
+}
+
+const frontendFiles =
+  /^(vercel\.json|next\.config\.\w+|nuxt\.config\.\w+|svelte\.config\.\w+|astro\.config\.\w+|vite\.config\.\w+)$/;
+const backendFiles =
+  /^(railway\.(json|toml)|nixpacks\.toml|Procfile|Dockerfile|requirements\.txt|pyproject\.toml|go\.mod|Cargo\.toml|Gemfile)$/;
+const frontendNames = /^(frontend|web|client|site|www)$/;
+const backendNames = /^(backend|api|server)$/;
+const skipped = new Set(['node_modules', '.git', '.next', '.venv', 'dist', 'build', 'lib', 'coverage']);
+
+/** Looks at most four folders deep, at names and at `.vercel/project.json` only. */
+export async function readRepository(root: string): Promise<RepositoryFacts> {
+  const folders = await foldersBelow(root, 4);
+  const shallow = folders.filter(({path}) => path.split('/').length <= 2);
+  const frontend = pick(shallow, frontendFiles, frontendNames);
+  const backend = pick(
+    shallow.filter(({path}) => path !== frontend),
+    backendFiles,
+    backendNames,
+  );
+  const migrations = folders.find(({path}) => /(^|\/)(migrations|alembic\/versions|db\/migrate)$/.test(path))?.path;
+  return {
+    ...(frontend !== undefined && {frontendPath: frontend}),
+    ...(backend !== undefined && {backendPath: backend}),
+    ...(migrations && {migrations}),
+    ...(await linkedProject(root, frontend ?? '.')),
+  };
+}
+
+interface Folder {
+  readonly path: string;
+  readonly files: readonly string[];
+}
+
+/** A telling file decides, then a telling name; the root comes last, since it often holds a Dockerfile for both. */
+function pick(folders: readonly Folder[], files: RegExp, names: RegExp): string | undefined {
+  const ranked = [...folders].sort((a, b) => Number(a.path === '.') - Number(b.path === '.'));
+  const named = (folder: Folder) => names.test(folder.path.split('/').at(-1)!);
+  const telling = (folder: Folder) => folder.files.some((file) => files.test(file));
+  return (ranked.find((folder) => named(folder) && telling(folder)) ?? ranked.find(telling) ?? ranked.find(named))
+    ?.path;
+}
+
+async function foldersBelow(root: string, depth: number, folder = root): Promise<Folder[]> {
+  const entries = await readdir(folder, {withFileTypes: true}).catch(() => []);
+  const own = {
+    path: relative(root, folder) || '.',
+    files: entries.filter((entry) => entry.isFile()).map(({name}) => name),
+  };
+  if (depth === 0) return [own];
+  const below = entries.filter(
+    (entry) => entry.isDirectory() && !skipped.has(entry.name) && !entry.name.startsWith('.'),
+  );
+  const deeper = await Promise.all(below.map(({name}) => foldersBelow(root, depth - 1, join(folder, name))));
+  return [own, ...deeper.flat()];
+}
+
+async function linkedProject(
+  root: string,
+  frontend: string,
+): Promise<Pick<RepositoryFacts, 'vercelProject' | 'vercelTeam'>> {
+  for (const folder of [frontend, '.']) {
+    try {
+      const text = await readFile(join(root, folder, '.vercel', 'project.json'), 'utf8');
+      const {projectId, orgId} = JSON.parse(text) as {projectId?: unknown; orgId?: unknown};
+      if (typeof projectId !== 'string') continue;
+      return {
+        vercelProject: projectId,
+        ...(typeof orgId === 'string' && orgId.startsWith('team_') && {vercelTeam: orgId}),
+      };
+    } catch {
+      // Not linked here.
+    }
+  }
+  return {};
+}
