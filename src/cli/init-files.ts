@@ -29,7 +29,6 @@ export function initFiles(answers: InitAnswers): Readonly<Record<string, string>
     '.github/workflows/release.yml': caller(answers, 'release', {
       on: {push: {branches: [answers.branch]}, workflow_dispatch: {inputs: {'allow-missing-anchor': firstRelease}}},
       permissions: {contents: 'read', deployments: 'write', issues: 'write'},
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of GitHub's, for GitHub
       with: {'allow-missing-anchor': "${{ inputs.allow-missing-anchor || '' }}"},
     }),
     '.github/workflows/rollback.yml': caller(answers, 'rollback', {

@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
-import {type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument} from 'yaml';
+import {type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit} from 'yaml';
 import type {core} from 'zod';
 import {Failure, type Problem, refusal} from '../kernel/errors.js';
 import {contradictions} from './contradictions.js';
@@ -60,8 +60,9 @@ export function parseConfig(text: string, file: string): LoadedConfig {
       })),
     );
   }
+  refuseUnreadable(document, file, at);
   const position = (path: ReadonlyArray<PropertyKey>) => offsetOf(document, path);
-  const parsed = configSchema.safeParse(document.toJS() ?? {});
+  const parsed = configSchema.safeParse(document.toJS());
   const problems: Problem[] = parsed.success
     ? contradictions(parsed.data).map((p) => ({
         where: `${at(position(p.path))} ${keyText(p.path)}`,
@@ -71,6 +72,31 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     : parsed.error.issues.flatMap((issue) => problemsOf(issue, document, (path) => at(position(path))));
   if (problems.length || !parsed.success) throw refusal('CONFIG', file, problems);
   return {config: parsed.data, file, lineOf: (path) => lines.linePos(position(path)).line};
+}
+
+/** What parses as YAML and is no configuration yet: nothing at all, or a reference to nothing. */
+function refuseUnreadable(document: Document, file: string, at: (offset: number) => string): void {
+  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+    throw refusal('CONFIG', file, [
+      {
+        where: `${at(0)} \`(whole file)\``,
+        what: 'is empty',
+        remedy: 'Start from the example in action-docs/configuration.md, or run `switchback init`',
+      },
+    ]);
+  }
+  const problems: Problem[] = [];
+  visit(document, {
+    Alias: (_, alias) => {
+      if (!alias.resolve(document))
+        problems.push({
+          where: at(alias.range?.[0] ?? 0),
+          what: `*${alias.source} refers to an anchor that is not there`,
+          remedy: 'Correct the YAML: quote the value when the star belongs to it',
+        });
+    },
+  });
+  if (problems.length) throw refusal('CONFIG', file, problems);
 }
 
 function problemsOf(
@@ -90,7 +116,7 @@ function problemsOf(
     });
   }
   const value = valueAt(document, issue.path);
-  const shown = value === undefined ? '' : `${JSON.stringify(value)?.slice(0, 60)} `;
+  const shown = value === undefined ? '' : `${quoted(value, issue.path)} `;
   if (value === undefined)
     return [
       {where: where(issue.path), what: 'is missing', remedy: 'Add it; action-docs/configuration.md describes it'},
@@ -101,7 +127,7 @@ function problemsOf(
       {
         where: where(issue.path),
         what: `${shown}is not allowed`,
-        remedy: `${guess ? `Did you mean ${guess}? ` : ''}Choose ${issue.values.map(String).join(', ')}`,
+        remedy: `${guess ? `Did you mean ${guess}? ` : ''}Choose ${issue.values.map(String).join(', ')}${issue.values.length === 1 ? ', the only value there is' : ''}`,
       },
     ];
   }
@@ -109,6 +135,8 @@ function problemsOf(
     return [
       {where: where(issue.path), what: `${shown}has the wrong type`, remedy: `Write ${typeWord(issue.expected)}`},
     ];
+  if (issue.code === 'too_small' || issue.code === 'too_big')
+    return [{where: where(issue.path), what: `${shown}${boundWords(issue)}`, remedy: boundRemedy(issue)}];
   const message =
     issue.message.startsWith('is ') || issue.message.startsWith('must ') || issue.message.startsWith('may ')
       ? issue.message
@@ -118,9 +146,38 @@ function problemsOf(
     {
       where: where(issue.path),
       what: `${shown}${what}`,
-      remedy: remedy ? remedy[0]!.toUpperCase() + remedy.slice(1) : 'Correct the value',
+      remedy: remedy
+        ? remedy[0]!.toUpperCase() + remedy.slice(1)
+        : 'Correct the value; action-docs/configuration.md describes the key',
     },
   ];
+}
+
+/** A value as it may be shown: nobody who wrote a secret into the file finds it again in a public log. */
+function quoted(value: unknown, path: ReadonlyArray<PropertyKey>): string {
+  const key = String(path.findLast((part) => typeof part === 'string') ?? '');
+  const text = JSON.stringify(value) ?? String(value);
+  if (/(^|-)env$|secret|token|password/.test(key) || /:\/\/[^\s/"]*:[^\s/"]*@/.test(text))
+    return 'the value (not shown)';
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+type Bound = core.$ZodIssueTooSmall | core.$ZodIssueTooBig;
+
+function boundWords(issue: Bound): string {
+  if (issue.origin === 'array') return issue.code === 'too_small' ? 'has too few entries' : 'has too many entries';
+  if (issue.origin === 'string') return issue.code === 'too_small' ? 'is too short' : 'is too long';
+  return issue.code === 'too_small' ? 'is too small' : 'is too large';
+}
+
+function boundRemedy(issue: Bound): string {
+  const unit = {array: ' entries', string: ' characters'}[issue.origin as string] ?? '';
+  if (issue.code === 'too_small') {
+    if (unit && issue.minimum === 1)
+      return issue.origin === 'array' ? 'Name at least one' : 'Write something here, or leave the key out';
+    return `Choose ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit}`;
+  }
+  return `Choose ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${unit}`;
 }
 
 function typeWord(expected: string): string {
