@@ -35,7 +35,10 @@ export async function rehearse(
 ): Promise<boolean> {
   const {story, suiteRoot, args} = rehearsal;
   story.chapter(`${scenario.name}: ${scenario.about}`, {scenario: scenario.name, seed: args.seed, engine: args.engine});
-  await using world = await startWorld(join(suiteRoot, '.rehearsal'), scenario.config);
+  await using world = await startWorld(
+    join(suiteRoot, '.rehearsal'),
+    scenario.config ? {config: scenario.config} : {},
+  );
   for (const {standIn, fault} of args.faults) world[standIn].faults.push({...fault});
   const start = await serving(world);
   const before = {frontend: start.frontend, backend: start.backend};

@@ -31,6 +31,8 @@ export const secrets = {
 } as const;
 
 export interface WorldOptions {
+  /** Keys of the configuration file that replace the usual ones. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** GitHub's limits, for a world that sees more releases within a minute than a product does in a day. */
   readonly github?: {readonly hourlyLimit: number; readonly contentPerMinute: number};
   /** Milliseconds that Vercel takes for its steps, where a rehearsal's usual ones are too short. */
@@ -55,7 +57,6 @@ export interface World extends AsyncDisposable {
 
 /**
  * Starts PostgreSQL and all stand-ins, writes the product's repository and puts version v1 live on both platforms.
- * @param config keys of the configuration file that replace the usual ones.
  * @param parent folder below which everything is written; must lie under the repository, so that the product's packages resolve.
  */
 export async function startWorld(parent: string, options: WorldOptions = {}): Promise<World> {
@@ -78,7 +79,6 @@ type Start = <T extends {close(): Promise<void>}>(starting: Promise<T>) => Promi
 
 async function build(
   folder: string,
-  config: Readonly<Record<string, unknown>>,
   opened: Array<() => Promise<void>>,
   close: () => Promise<void>,
   options: WorldOptions,
@@ -110,7 +110,7 @@ async function build(
           s3: s3.url,
           bucket: names.bucket,
         },
-        config,
+        options.config ?? {},
       ),
       'keys/backup.asc': keys.publicKey,
     },
