@@ -10,6 +10,8 @@ export interface LockNote {
   readonly table: string;
   readonly why: string;
   readonly instead?: string;
+  /** Size of the table with its indexes, when the database was asked. */
+  readonly bytes?: number;
 }
 
 export interface Finding {

@@ -1,3 +1,6 @@
+import {existsSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
 import {messageOf} from '../kernel/errors.js';
 
 /** A node of PostgreSQL's own parse tree: one key, the node's type, and its fields. */
@@ -25,11 +28,21 @@ type PgParse = (
 let loading: Promise<PgParse> | undefined;
 
 function loadParser(): Promise<PgParse> {
+  if (!loading) nameFolder();
   loading ??= import('libpg-query').then(async (library) => {
     await library.loadModule();
     return library.parse as PgParse;
   });
   return loading;
+}
+
+/**
+ * The parser looks for its WebAssembly beside itself by `__dirname`, which a bundle, being an ES module, does not have.
+ * The build lays the file beside the bundle.
+ */
+function nameFolder(): void {
+  const folder = dirname(fileURLToPath(import.meta.url));
+  if (existsSync(join(folder, 'libpg-query.wasm'))) (globalThis as {__dirname?: string}).__dirname ??= folder;
 }
 
 /**
