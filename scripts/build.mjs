@@ -40,20 +40,11 @@ async function bundle(name) {
   rmSync(out, {recursive: true, force: true});
   await run(
     process.execPath,
-    [
-      ncc,
-      'build',
-      `lib/actions/${name}/main.js`,
-      '-o',
-      out,
-      '--license',
-      'licenses.txt',
-      '--no-cache',
-      '--quiet',
-    ],
+    [ncc, 'build', `lib/actions/${name}/main.js`, '-o', out, '--license', 'licenses.txt', '--no-cache', '--quiet'],
     root,
   );
   await minifyAll(out);
+  addWebAssembly(out);
   if (check) {
     problems.push(...differences(name, out, target));
     return;
@@ -64,10 +55,23 @@ async function bundle(name) {
   console.log(`${name.padEnd(14)} ${(sizeOf(target) / 1e6).toFixed(2)} MB`);
 }
 
+// PostgreSQL's parser reads its WebAssembly at run time, from the folder of the bundle: ncc does not see that.
+function addWebAssembly(folder) {
+  const name = 'libpg-query.wasm';
+  if (filesOf(folder).some((file) => file.endsWith('.js') && readFileSync(join(folder, file), 'utf8').includes(name)))
+    cpSync(join(root, 'node_modules/libpg-query/wasm', name), join(folder, name));
+}
+
 // ncc minifies its main file only; lazy chunks are half of what is committed and downloaded.
 async function minifyAll(folder) {
   for (const file of filesOf(folder).filter((name) => name.endsWith('.js'))) {
-    const {code} = await minify(readFileSync(join(folder, file), 'utf8'), {module: true, ecma: 2022, compress: {ecma: 2022, passes: 1}, mangle: true, format: {comments: false, ecma: 2022}});
+    const {code} = await minify(readFileSync(join(folder, file), 'utf8'), {
+      module: true,
+      ecma: 2022,
+      compress: {ecma: 2022, passes: 1},
+      mangle: true,
+      format: {comments: false, ecma: 2022},
+    });
     writeFileSync(join(folder, file), code);
   }
 }

@@ -118,6 +118,7 @@ async function look(
       configured,
       ...platformRows.flat(),
       ...anchored.findings,
+      ...(schema ? [schemaFinding(schema, config.database !== undefined)] : []),
       ...cors,
       ...backups,
       gate,
@@ -127,7 +128,21 @@ async function look(
     ],
     anchors: anchored.anchors,
     pin,
+    schema,
   };
+}
+
+/** Without a live backend there is no old code that could meet the new schema. */
+async function judgeSchema({config}: Product, {backend}: Anchors, inputs: PreflightInputs, runner: Run, root: string) {
+  const to = inputs.commit ?? runner.env['GITHUB_SHA'];
+  if (!backend || !to) return undefined;
+  const {env, signal} = runner;
+  return configuredVerdict(config, inputs, {root, from: backend.commit, to, env, signal});
+}
+
+function schemaFacts(schema: ReleaseSchemaVerdict): Record<string, string> {
+  const at = decidedAt(schema);
+  return {schema: schema.verdict, ...(at && {'schema-at': at})};
 }
 
 function anchorOutputs({frontend, backend}: Anchors) {

@@ -118,7 +118,14 @@ const backend = z.strictObject({
 
 const database = z.strictObject({
   'url-env': variableName('Environment variable that holds the database address.').default('DATABASE_URL'),
-  migrations: relativePath('Folder with the migrations.').optional(),
+  migrations: relativePath('Folder with the migrations. Default: the usual places of the usual tools.').optional(),
+  'migrations-command': z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'Program and arguments, run without a shell, that print the SQL of the migrations between `{from}` and `{to}` (commits); for migrations that are programs.',
+    ),
   'expected-tables': z
     .array(z.string().min(1))
     .default([])
