@@ -3,6 +3,7 @@ import {fileURLToPath} from 'node:url';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure} from '../kernel/errors.js';
 import {helpText, type RehearsalArguments, readArguments} from './arguments.js';
+import {openEngine} from './engine/act.js';
 import {rehearse} from './rehearse.js';
 import {scenarioNames, scenarios} from './scenarios.js';
 import {openStory} from './story.js';
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
 async function playAll(args: RehearsalArguments): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  const start = await openEngine(args.engine, join(suiteRoot, '.cache'));
   const story = openStory({json: args.json, write, color: process.stdout.isTTY && !process.env['NO_COLOR']});
   const startedMs = Date.now();
   let failed = 0;
@@ -32,7 +34,7 @@ async function playAll(args: RehearsalArguments): Promise<number> {
     const last = index === args.scenarios.length - 1;
     const ok = await rehearse(
       scenario,
-      {suiteRoot, nodePath: process.execPath, story, args, signal: stop.signal},
+      {suiteRoot, nodePath: process.execPath, start, story, args, signal: stop.signal},
       last && args.keep ? (world) => keepRunning(world, stop.signal) : undefined,
     );
     if (!ok) failed++;

@@ -2,7 +2,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {formatDuration} from '../kernel/duration.js';
 import type {RehearsalArguments} from './arguments.js';
-import type {EngineEvent, WorkflowResult} from './engine/engine.js';
+import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './engine/engine.js';
 import {type Check, serving} from './outside.js';
 import {startVisitor, type VisitLog} from './product/visitor.js';
 import type {Act, Outcome, Scenario} from './scenarios.js';
@@ -13,6 +13,7 @@ import {startWorld, type World} from './world.js';
 export interface Rehearsal {
   readonly suiteRoot: string;
   readonly nodePath: string;
+  readonly start: (request: WorkflowRequest) => WorkflowRun;
   readonly story: Story;
   readonly args: Pick<RehearsalArguments, 'seed' | 'engine' | 'faults' | 'json'>;
   /** Ends the scenario early and in order. */
@@ -23,6 +24,8 @@ export interface Rehearsal {
 const lookBeforeMs = 400;
 const lookAfterMs = 600;
 const visitEveryMs = 40;
+/** A user's patience; long enough that a busy machine is not taken for a broken product. */
+const patienceMs = 6_000;
 
 /**
  * Plays one scenario in a fresh world and judges it from outside.
@@ -48,7 +51,7 @@ export async function rehearse(
     {anchors: before},
   );
   const startedMs = Date.now();
-  const visitor = startVisitor({frontendUrl: world.frontendUrl, apiUrl: world.backendUrl, intervalMs: visitEveryMs});
+  const visitor = startVisitor({frontendUrl: world.frontendUrl, apiUrl: world.backendUrl, intervalMs: visitEveryMs, timeoutMs: patienceMs});
   await sleep(lookBeforeMs);
   const {results, checks: between} = await playAll(scenario, world, rehearsal, before);
   const result = results.at(-1)!;
@@ -105,7 +108,11 @@ async function playAll(
   return {results, checks};
 }
 
-async function play(act: Act, world: World, {suiteRoot, nodePath, story, signal}: Rehearsal): Promise<WorkflowResult> {
+async function play(
+  act: Act,
+  world: World,
+  {suiteRoot, nodePath, start, story, signal}: Rehearsal,
+): Promise<WorkflowResult> {
   const sha = await world.product.release(act.commit ?? 'v1');
   let disturbed = false;
   // A moment after the event, so that the step is really at work.
@@ -119,6 +126,7 @@ async function play(act: Act, world: World, {suiteRoot, nodePath, story, signal}
     workflow: act.workflow,
     sha,
     nodePath,
+    start,
     ...(act.inputs
       ? {event: {name: 'workflow_dispatch', inputs: act.inputs}}
       : act.workflow === 'backup' && {event: {name: 'schedule'}}),

@@ -1,5 +1,5 @@
 import {join} from 'node:path';
-import {type EngineEvent, startWorkflow, type WorkflowRun} from './engine/engine.js';
+import type {EngineEvent, WorkflowRequest, WorkflowRun} from './engine/engine.js';
 import {names, secrets, type World} from './world.js';
 
 /** A file in .github/workflows, without its ending. */
@@ -14,14 +14,25 @@ export interface RunRequest {
   readonly sha: string;
   readonly event?: {readonly name: string; readonly inputs?: Readonly<Record<string, string | boolean>>};
   readonly nodePath: string;
+  /** Starts a run: the embedded engine, or act. */
+  readonly start: (request: WorkflowRequest) => WorkflowRun;
   readonly onEvent: (event: EngineEvent) => void;
 }
 
 let runs = 0;
 
 /** Starts one workflow file as GitHub would for the rehearsed product's repository. */
-export function runWorkflow({world, suiteRoot, workflow, sha, event, nodePath, onEvent}: RunRequest): WorkflowRun {
-  return startWorkflow({
+export function runWorkflow({
+  world,
+  suiteRoot,
+  workflow,
+  sha,
+  event,
+  nodePath,
+  start,
+  onEvent,
+}: RunRequest): WorkflowRun {
+  return start({
     file: join(suiteRoot, '.github', 'workflows', `${workflow}.yml`),
     suiteRoot,
     repository: {path: world.product.dir, owner: names.owner, name: names.repository, sha, ref: 'refs/heads/main'},
