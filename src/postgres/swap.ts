@@ -18,13 +18,19 @@ export interface Swap {
  * Puts a restored database in the place of the live one by renaming both in one transaction: at every moment there is
  * exactly one database under the live name, and the old one is kept. Owner, rights and settings of the live database go
  * with the name. Connections are closed for the moment of the swap.
+ * @returns for how long no new connection to the live name was possible.
  * @throws Failure SWAP; both databases are then where they were.
  */
-export async function swapDatabases({server, live, restored, keepAs, signal}: Swap): Promise<void> {
+export async function swapDatabases({server, live, restored, keepAs, signal}: Swap): Promise<{unavailableMs: number}> {
   await using session = await openSession(server, {signal});
   await takeOverSettings(session, live, restored);
+  let closedMs = 0;
+  let reopenedMs = 0;
   try {
-    for (const name of [live, restored]) await closeDatabase(session, name);
+    // The live one last: its users wait from here on.
+    await closeDatabase(session, restored);
+    closedMs = Date.now();
+    await closeDatabase(session, live);
     await session.query(
       await statement(session, 'BEGIN; ALTER DATABASE %I RENAME TO %I; ALTER DATABASE %I RENAME TO %I; COMMIT', [
         live,
@@ -40,8 +46,11 @@ export async function swapDatabases({server, live, restored, keepAs, signal}: Sw
       cause: error,
     });
   } finally {
-    for (const name of [live, restored, keepAs]) await reopen(session, name);
+    await reopen(session, live);
+    reopenedMs = Date.now();
+    for (const name of [restored, keepAs]) await reopen(session, name);
   }
+  return {unavailableMs: reopenedMs - closedMs};
 }
 
 /** Lets users in again after a swap that was killed in the middle; fine when nothing was closed. */

@@ -4,11 +4,13 @@ import type {Series} from '../backup/set-name.js';
 import {writeSet} from '../backup/write-set.js';
 import type {UnlockedKey} from '../crypto/private-key.js';
 import type {Recipients} from '../crypto/recipients.js';
+import {formatDuration} from '../kernel/duration.js';
 import type {Connection} from '../postgres/connection.js';
 import {dropDatabase} from '../postgres/restore.js';
 import {reopenDatabase, swapDatabases} from '../postgres/swap.js';
 import {readOnly} from '../storage/read-only.js';
 import type {Store} from '../storage/store.js';
+import {swapBackCommand} from './database-swap.js';
 import {identityOf, resolveTarget} from './restore-target.js';
 
 export interface DatabaseReturn {
@@ -63,7 +65,17 @@ export async function returnDatabase(request: DatabaseReturn): Promise<DatabaseR
   if (mode === 'new') return {database: target.database, identity, previous: undefined, safetySet, restored};
   const previous = `${target.server.database.slice(0, 30)}_before_${manifest.id.slice(-8)}_${Date.now().toString(36)}`;
   log(`Equal to the manifest; ${target.server.database} is kept as ${previous}.`);
-  await swapDatabases({server, live: target.server.database, restored: target.database, keepAs: previous, signal});
+  const {unavailableMs} = await swapDatabases({
+    server,
+    live: target.server.database,
+    restored: target.database,
+    keepAs: previous,
+    signal,
+  });
+  log(
+    `Swapped; ${target.server.database} could not be reached for ${formatDuration(unavailableMs)}. To swap back, with the address of the server's database \`postgres\` in SERVER_URL:`,
+  );
+  log(swapBackCommand(target.server.database, previous, Date.now()));
   return {database: target.server.database, identity, previous, safetySet, restored};
 }
 
