@@ -50,6 +50,8 @@ function nameFolder(): void {
  * @param sql one or more statements; psql's own commands (`\connect`) are not SQL and make it unreadable.
  */
 export async function parseSql(sql: string): Promise<readonly ParsedStatement[] | UnreadableSql> {
+  // The parser refuses an empty text; a migration may well be one.
+  if (!sql.trim()) return [];
   const parse = await loadParser();
   try {
     const {stmts = []} = await parse(sql);
