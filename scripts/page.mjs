@@ -1,8 +1,8 @@
 // Puts the status page and the chart library into src/status/page-files.ts, so that every bundle carries them.
 // With --check it writes nothing and fails on any difference.
 import {readFileSync, writeFileSync} from 'node:fs';
-import {dirname, join} from 'node:path';
 import {createRequire} from 'node:module';
+import {dirname, join} from 'node:path';
 import {root} from './node24.mjs';
 
 const source = join(root, 'src', 'status', 'page');
@@ -23,7 +23,9 @@ export const pageFiles: Readonly<Record<string, string>> = ${JSON.stringify(file
 const target = join(root, 'src', 'status', 'page-files.ts');
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== text) {
-    console.error('src/status/page-files.ts is not what scripts/page.mjs writes\nNext: node scripts/page.mjs, then commit.');
+    console.error(
+      'src/status/page-files.ts is not what scripts/page.mjs writes\nNext: node scripts/page.mjs, then commit.',
+    );
     process.exit(1);
   }
 } else writeFileSync(target, text);

@@ -1,10 +1,11 @@
 import {systemClock} from '../../src/kernel/clock.js';
 import {Failure, isAbort} from '../../src/kernel/errors.js';
 import type {ReleaseRecord} from '../../src/ledger/record.js';
+import type {HistoryFiles} from '../../src/monitor/history-files.js';
 import type {Snapshot} from '../../src/monitor/snapshot.js';
 import {openChannels} from '../../src/release/alert-channels.js';
 import {openLedger} from '../../src/release/ledger-access.js';
-import {type MonitorStep, MonitorSession} from '../../src/release/monitor-flow.js';
+import {MonitorSession, type MonitorStep} from '../../src/release/monitor-flow.js';
 import {backupFreshness} from '../../src/release/monitor-freshness.js';
 import {openHistoryFiles, pageFolder} from '../../src/release/monitor-history.js';
 import {readProduct} from '../../src/release/product.js';
@@ -12,7 +13,7 @@ import {monitorSummary} from '../../src/report/monitor-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
 import type {Inputs} from '../../src/runner/spec.js';
-import {writePage} from '../../src/status/write-page.js';
+import {pageTexts, writePage} from '../../src/status/write-page.js';
 import type {spec} from './spec.js';
 
 type MonitorInputs = Inputs<typeof spec>;
@@ -40,10 +41,18 @@ export async function run(inputs: MonitorInputs, runner: Run): Promise<Report<ty
     const snapshot = await session.snapshot();
     const folder = pageFolder(config, inputs.page, runner.env);
     await writePage(folder, snapshot);
+    await publishOnBranch(files, snapshot);
     return report(inputs, {session, steps, snapshot, folder, startedMs});
   } finally {
     await files[Symbol.asyncDispose]?.();
   }
+}
+
+/** On a branch the page lies in `docs`, from where GitHub Pages can serve it without another action. */
+async function publishOnBranch(files: HistoryFiles, snapshot: Snapshot): Promise<void> {
+  if (!files.location.startsWith('branch ')) return;
+  for (const [name, text] of pageTexts(snapshot)) await files.replace(`docs/${name}`, text);
+  await files.flush();
 }
 
 /** Rounds at their pace for the given time, or one. A cancelled run keeps what it has noted. */
@@ -78,7 +87,11 @@ function lineOf({round, transitions, dispatched, confirmRounds}: MonitorStep): s
   return `${results.length} services, ${failed} failed${confirmRounds ? `, ${confirmRounds} closer looks` : ''}${round.kind === 'void' ? ', void: the monitor itself was cut off' : ''}${changes ? `; ${changes}` : ''}${dispatched.sent.length ? `; ${dispatched.sent.length} messages sent` : ''}`;
 }
 
-async function releasesOf(inputs: MonitorInputs, config: Parameters<typeof openLedger>[0], runner: Run): Promise<ReleaseRecord[]> {
+async function releasesOf(
+  inputs: MonitorInputs,
+  config: Parameters<typeof openLedger>[0],
+  runner: Run,
+): Promise<ReleaseRecord[]> {
   const ledger = await openLedger(config, inputs, runner);
   const records: ReleaseRecord[] = [];
   for await (const record of ledger.store.list(20)) records.push(record);

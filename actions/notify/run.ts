@@ -1,4 +1,4 @@
-import {dispatch, type Dispatched} from '../../src/alerts/dispatch.js';
+import {type Dispatched, dispatch} from '../../src/alerts/dispatch.js';
 import type {Channel, Message} from '../../src/alerts/message.js';
 import {type Due, dueNotices, type Route} from '../../src/alerts/routing.js';
 import {loadConfig} from '../../src/config/load-config.js';
@@ -59,7 +59,13 @@ function dueOf(inputs: NotifyInputs, config: Config, channels: readonly Channel[
   const nowMs = Date.now();
   const names = inputs.mode === 'test' ? channels.map(({name}) => name) : inputs.channels;
   refuseUnknown(names ?? [], channels);
-  const everywhere = (channel: string): Route => ({channel, from: 'info', components: [], afterMs: 0, remindEveryMs: 0});
+  const everywhere = (channel: string): Route => ({
+    channel,
+    from: 'info',
+    components: [],
+    afterMs: 0,
+    remindEveryMs: 0,
+  });
   const routes = names ? names.map(everywhere) : routesOf(config).filter(({afterMs}) => afterMs === 0);
   const subject = {
     id: inputs.key ?? inputs.title,

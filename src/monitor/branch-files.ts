@@ -22,7 +22,7 @@ const pushTries = 6;
 
 /**
  * History on a git branch of its own, without a common past with the code. Changes are noted and made in a folder;
- * `flush` commits and pushes them. When another writer was faster, or the branch was rewritten, the newest state is
+ * `flush` pushes them. When another writer was faster, or the branch was rewritten, the newest state is
  * fetched and the same changes are made again on top of it: appends of both stay.
  * @throws Failure HISTORY_BRANCH when git cannot reach or write the branch.
  */
@@ -76,14 +76,24 @@ export async function branchFiles(options: BranchOptions): Promise<HistoryFiles 
 
 type Git = (...args: string[]) => ReturnType<typeof outputOf>;
 
-/** Commits everything and pushes it; false when the branch has moved on. */
+/**
+ * Pushes everything as one commit without a past, so that the branch never grows beyond its files; only on top of the
+ * state that was fetched (a lease). @returns false when the branch has moved on.
+ */
 async function push(git: Git, branch: string): Promise<boolean> {
   await must(git('add', '--all'), 'git add');
-  const commit = await git('commit', '-q', '-m', 'monitor: history');
-  if (!succeeded(commit) && !/nothing to commit/.test(commit.stdout)) throw failed('git commit', commit);
-  const pushed = await git('push', '-q', 'origin', `HEAD:refs/heads/${branch}`);
-  if (succeeded(pushed)) return true;
-  if (/rejected|non-fast-forward|fetch first|cannot lock ref|failed to update ref/i.test(pushed.stderr)) return false;
+  const tree = await must(git('write-tree'), 'git write-tree');
+  const base = await git('rev-parse', '-q', '--verify', 'refs/remotes/origin/history');
+  const before = succeeded(base) ? base.stdout.trim() : '';
+  const commit = await must(git('commit-tree', tree, '-m', 'monitor: history'), 'git commit-tree');
+  const ref = `refs/heads/${branch}`;
+  const pushed = await git('push', '-q', `--force-with-lease=${ref}:${before}`, 'origin', `${commit}:${ref}`);
+  if (succeeded(pushed)) {
+    await must(git('update-ref', 'refs/remotes/origin/history', commit), 'git update-ref');
+    return true;
+  }
+  if (/rejected|stale info|cannot lock ref|failed to update ref|reference already exists/i.test(pushed.stderr))
+    return false;
   throw failed('git push', pushed);
 }
 
@@ -98,18 +108,25 @@ async function reset(git: Git, {remote, branch}: BranchOptions): Promise<void> {
     return;
   }
   if (!/couldn't find remote ref/i.test(fetched.stderr)) throw failed('git fetch', fetched);
-  await git('update-ref', '-d', 'HEAD');
-  await git('rm', '-rfq', '--cached', '.');
+  await git('update-ref', '-d', 'refs/remotes/origin/history');
+  await git('rm', '-rfq', '.');
   await must(git('clean', '-q', '-fd'), 'git clean');
 }
 
-async function must(run: ReturnType<Git>, what: string): Promise<void> {
+/** @returns what it printed, without the line break at the end. */
+async function must(run: ReturnType<Git>, what: string): Promise<string> {
   const exit = await run;
   if (!succeeded(exit)) throw failed(what, exit);
+  return exit.stdout.trim();
 }
 
 function failed(what: string, exit: Awaited<ReturnType<Git>>): Failure {
-  return childFailure('HISTORY_BRANCH', what, exit, 'Give the job `contents: write`, and check that the branch is not protected.');
+  return childFailure(
+    'HISTORY_BRANCH',
+    what,
+    exit,
+    'Give the job `contents: write`, and check that the branch is not protected.',
+  );
 }
 
 function branchFailure({branch}: BranchOptions, why: string): Failure {

@@ -27,13 +27,7 @@ export interface HistoryFiles {
 /** History in a folder. Appends are single writes in append mode, so that two writers never overwrite each other. */
 export function folderFiles(root: string): HistoryFiles {
   const path = (name: string) => join(root, name);
-  const prepared = new Set<string>();
-  const prepare = async (name: string) => {
-    const folder = dirname(path(name));
-    if (prepared.has(folder)) return;
-    await mkdir(folder, {recursive: true});
-    prepared.add(folder);
-  };
+  const prepare = (name: string) => mkdir(dirname(path(name)), {recursive: true});
   return {
     location: root,
     list: async (folder) => {

@@ -41,8 +41,6 @@ export interface HistoryEvent {
 
 /** The monitor's memory: rounds for days, spans of five minutes for weeks, hours for a year, and events. */
 export class History {
-  readonly #headed = new Set<string>();
-
   constructor(
     readonly files: HistoryFiles,
     readonly policy: HistoryPolicy = defaultHistoryPolicy,
@@ -55,9 +53,9 @@ export class History {
       const name = `rounds/${dayOf(round.atMs)}.log`;
       const services = [...round.results.keys()];
       const header = headerLine(services);
-      const isNew = !this.#headed.has(name + header);
-      this.#headed.add(name + header);
-      texts.set(name, `${texts.get(name) ?? ''}${isNew ? header : ''}${roundLine(round, services)}`);
+      const before = texts.get(name) ?? '';
+      // Each addition brings its own header: what was added before may be torn, or gone with a rewritten branch.
+      texts.set(name, `${before}${before.includes(header) ? '' : header}${roundLine(round, services)}`);
     }
     for (const [name, text] of texts) await this.files.append(name, text);
   }

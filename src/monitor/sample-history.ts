@@ -1,7 +1,7 @@
 import {type Random, seeded} from '../gate/simulation.js';
 import {type History, hourSpanMs} from './history.js';
-import {SimulatedService} from './simulation.js';
 import type {Round, ServiceResult} from './sample.js';
+import {SimulatedService} from './simulation.js';
 
 const dayMs = 86_400_000;
 
@@ -13,7 +13,12 @@ export interface SampleHistory {
   readonly everyMs: number;
   readonly seed: number;
   /** Spans in which a service failed: of these days before now, for so long. */
-  readonly outages?: ReadonlyArray<{readonly service: string; readonly daysAgo: number; readonly lastsMs: number; readonly rate: number}>;
+  readonly outages?: ReadonlyArray<{
+    readonly service: string;
+    readonly daysAgo: number;
+    readonly lastsMs: number;
+    readonly rate: number;
+  }>;
   /** Spans in which nobody looked. */
   readonly gaps?: ReadonlyArray<{readonly daysAgo: number; readonly lastsMs: number}>;
 }
@@ -55,7 +60,8 @@ function resultAt(
     const fromMs = nowMs - outage.daysAgo * dayMs;
     return outage.service === service && atMs >= fromMs && atMs < fromMs + outage.lastsMs && random() < outage.rate;
   });
-  if (simulation.fails(atMs - nowMs + 400 * dayMs) || broken) return {outcome: 'failed', class: 'status-5xx', latencyMs: Math.round(baseMs)};
+  if (simulation.fails(atMs - nowMs + 400 * dayMs) || broken)
+    return {outcome: 'failed', class: 'status-5xx', latencyMs: Math.round(baseMs)};
   // Busy by day, quiet by night, slower by the month, and a tail.
   const hour = (atMs % dayMs) / hourSpanMs;
   const busy = 1 + 0.35 * Math.max(0, Math.sin(((hour - 7) / 24) * 2 * Math.PI));

@@ -61,7 +61,9 @@ export async function makeSnapshot(history: History, facts: SnapshotFacts): Prom
   const minutes = await history.readMinutes(nowMs - 4 * dayMs, tomorrowMs);
   return {
     status: statusOf(facts, hours, minutes),
-    series: new Map(facts.services.map((service) => [seriesFile(service.name), seriesOf(service.name, hours, minutes, nowMs)])),
+    series: new Map(
+      facts.services.map((service) => [seriesFile(service.name), seriesOf(service.name, hours, minutes, nowMs)]),
+    ),
   };
 }
 
@@ -133,7 +135,15 @@ function serviceOf(service: SnapshotService, facts: SnapshotFacts, {days, hours,
     flapping,
     detail: detail ?? null,
     series: seriesFile(name),
-    latencyMs: rounded(coarser(minutes.filter(({startMs}) => startMs > nowMs - hourSpanMs), dayMs).at(-1)?.tallies.get(name)?.latencies.quantile(0.5)),
+    latencyMs: rounded(
+      coarser(
+        minutes.filter(({startMs}) => startMs > nowMs - hourSpanMs),
+        dayMs,
+      )
+        .at(-1)
+        ?.tallies.get(name)
+        ?.latencies.quantile(0.5),
+    ),
     maxLatencyMs: service.maxLatencyMs ?? null,
     budget: {
       availability: budget.availability ?? null,
@@ -143,8 +153,14 @@ function serviceOf(service: SnapshotService, facts: SnapshotFacts, {days, hours,
     },
     ...daysOf(days, name, nowMs),
     spark: sparkOf(minutes, name, nowMs),
-    trend: trend?.proved ? {perDay: rounded(trend.perDay, 3), low: rounded(trend.low, 3), high: rounded(trend.high, 3)} : null,
-    changes: changePoints(daily.slice(-90)).map(({atMs, before, after}) => ({atMs, before: rounded(before), after: rounded(after)})),
+    trend: trend?.proved
+      ? {perDay: rounded(trend.perDay, 3), low: rounded(trend.low, 3), high: rounded(trend.high, 3)}
+      : null,
+    changes: changePoints(daily.slice(-90)).map(({atMs, before, after}) => ({
+      atMs,
+      before: rounded(before),
+      after: rounded(after),
+    })),
   };
 }
 
@@ -166,7 +182,9 @@ function daysOf(days: readonly Bucket[], service: string, nowMs: number) {
 function sparkOf(minutes: readonly Bucket[], service: string, nowMs: number): Array<number | null> {
   const fromMs = Math.floor(nowMs / sparkStepMs) * sparkStepMs - (sparkPoints - 1) * sparkStepMs;
   const spans = new Map(coarser(minutes, sparkStepMs).map((bucket) => [bucket.startMs, bucket.tallies.get(service)]));
-  return Array.from({length: sparkPoints}, (_, i) => rounded(spans.get(fromMs + i * sparkStepMs)?.latencies.quantile(0.5)));
+  return Array.from({length: sparkPoints}, (_, i) =>
+    rounded(spans.get(fromMs + i * sparkStepMs)?.latencies.quantile(0.5)),
+  );
 }
 
 /** A year of hours and two days of minutes, in columns; null where nobody looked. */

@@ -223,7 +223,8 @@ export class MonitorSession implements AsyncDisposable {
   #explained(service: string, nowMs: number): boolean {
     return this.watch.incidents.some(
       (incident) =>
-        incident.services.has(service) && (incident.closedMs === undefined || incident.closedMs > nowMs - 3 * 86_400_000),
+        incident.services.has(service) &&
+        (incident.closedMs === undefined || incident.closedMs > nowMs - 3 * 86_400_000),
     );
   }
 

@@ -10,9 +10,16 @@ import {pageFiles} from './page-files.js';
  * half of one or a status whose charts are missing.
  */
 export async function writePage(folder: string, snapshot: Snapshot): Promise<void> {
-  for (const [name, text] of Object.entries(pageFiles)) await put(join(folder, name), text);
-  for (const [name, content] of snapshot.series) await put(join(folder, name), JSON.stringify(content));
-  await put(join(folder, 'status.json'), JSON.stringify(snapshot.status));
+  for (const [name, text] of pageTexts(snapshot)) await put(join(folder, name), text);
+}
+
+/** Name and text of each file of the page, `status.json` last. */
+export function pageTexts(snapshot: Snapshot): Array<[name: string, text: string]> {
+  return [
+    ...Object.entries(pageFiles),
+    ...[...snapshot.series].map(([name, content]): [string, string] => [name, JSON.stringify(content)]),
+    ['status.json', JSON.stringify(snapshot.status)],
+  ];
 }
 
 async function put(path: string, text: string): Promise<void> {

@@ -6,9 +6,9 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {brotliCompressSync} from 'node:zlib';
 import {type Browser, chromium} from 'playwright-core';
-import type {Incident} from '../../src/monitor/incident.js';
 import {History} from '../../src/monitor/history.js';
 import {memoryFiles} from '../../src/monitor/history-files.js';
+import type {Incident} from '../../src/monitor/incident.js';
 import {writeSampleHistory} from '../../src/monitor/sample-history.js';
 import {makeSnapshot, type Snapshot} from '../../src/monitor/snapshot.js';
 import {writePage} from '../../src/status/write-page.js';
@@ -24,14 +24,43 @@ export async function startBrowser(): Promise<{browser: Browser; close(): Promis
   const browser = await chromium.launch({
     executablePath: executable!,
     headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   });
   return {browser, close: () => browser.close()};
 }
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-export const twenty = ['checkout', 'home page', 'search', 'sign in', 'items', 'basket', 'payments', 'invoices', 'mail', 'images', 'api', 'webhooks', 'admin', 'reports', 'login', 'profile', 'feeds', 'export', 'import', 'database'];
+export const twenty = [
+  'checkout',
+  'home page',
+  'search',
+  'sign in',
+  'items',
+  'basket',
+  'payments',
+  'invoices',
+  'mail',
+  'images',
+  'api',
+  'webhooks',
+  'admin',
+  'reports',
+  'login',
+  'profile',
+  'feeds',
+  'export',
+  'import',
+  'database',
+];
 
 export interface SampleOptions {
   readonly services?: readonly string[];
@@ -44,14 +73,30 @@ export interface SampleOptions {
 export async function sampleSnapshot(options: SampleOptions = {}): Promise<Snapshot> {
   const services = options.services ?? twenty;
   const nowMs = options.nowMs ?? Date.now() - 30_000;
-  const history = new History(memoryFiles(), {keepRoundsMs: 4 * dayMs, keepMinutesMs: 8 * dayMs, keepHoursMs: 400 * dayMs, maxGapMs: hourMs});
+  const history = new History(memoryFiles(), {
+    keepRoundsMs: 4 * dayMs,
+    keepMinutesMs: 8 * dayMs,
+    keepHoursMs: 400 * dayMs,
+    maxGapMs: hourMs,
+  });
   const outages = [
     {service: services[0]!, daysAgo: 33.4, lastsMs: 2.4 * hourMs, rate: 1},
     {service: services[1 % services.length]!, daysAgo: 12.2, lastsMs: 0.7 * hourMs, rate: 0.6},
     {service: services[2 % services.length]!, daysAgo: 61.7, lastsMs: 5 * hourMs, rate: 0.2},
     ...(options.down ? [{service: services[0]!, daysAgo: 0.5 / 24, lastsMs: hourMs, rate: 1}] : []),
   ];
-  await writeSampleHistory(history, {services, nowMs, days: 364, everyMs: options.everyMs ?? 900_000, seed: 7, outages, gaps: [{daysAgo: 45.2, lastsMs: 2.6 * dayMs}, {daysAgo: 20, lastsMs: 9 * hourMs}]});
+  await writeSampleHistory(history, {
+    services,
+    nowMs,
+    days: 364,
+    everyMs: options.everyMs ?? 900_000,
+    seed: 7,
+    outages,
+    gaps: [
+      {daysAgo: 45.2, lastsMs: 2.6 * dayMs},
+      {daysAgo: 20, lastsMs: 9 * hourMs},
+    ],
+  });
   return makeSnapshot(history, {
     product: 'shop',
     nowMs,
@@ -71,27 +116,53 @@ export async function sampleSnapshot(options: SampleOptions = {}): Promise<Snaps
     })),
     incidents: incidentsOf(services, nowMs, options.down ?? false),
     releases: [
-      {id: 'r-20261123-101500-8c1f2ab', commit: '8c1f2ab'.padEnd(40, '0'), atMs: nowMs - 0.9 * hourMs, state: options.down ? 'promoted' : 'good'},
+      {
+        id: 'r-20261123-101500-8c1f2ab',
+        commit: '8c1f2ab'.padEnd(40, '0'),
+        atMs: nowMs - 0.9 * hourMs,
+        state: options.down ? 'promoted' : 'good',
+      },
       {id: 'r-20261121-164210-51d09ce', commit: '51d09ce'.padEnd(40, '0'), atMs: nowMs - 2 * dayMs, state: 'good'},
-      {id: 'r-20261111-090200-77aa310', commit: '77aa310'.padEnd(40, '0'), atMs: nowMs - 12.21 * dayMs, state: 'rolled-back'},
+      {
+        id: 'r-20261111-090200-77aa310',
+        commit: '77aa310'.padEnd(40, '0'),
+        atMs: nowMs - 12.21 * dayMs,
+        state: 'rolled-back',
+      },
     ],
     freshness: [
       {name: 'backup age', state: 'fresh', ageMs: 9 * hourMs, maxAgeMs: 26 * hourMs, sentence: 'backup age: 9 h ago'},
-      {name: 'restore drill age', state: 'fresh', ageMs: 3.1 * dayMs, maxAgeMs: 8 * dayMs, sentence: 'restore drill age: 3 d ago'},
+      {
+        name: 'restore drill age',
+        state: 'fresh',
+        ageMs: 3.1 * dayMs,
+        maxAgeMs: 8 * dayMs,
+        sentence: 'restore drill age: 3 d ago',
+      },
     ],
   });
 }
 
 function incidentsOf(services: readonly string[], nowMs: number, down: boolean): Incident[] {
-  const incident = (id: string, service: string, daysAgo: number, lastsMs: number | undefined, suspect?: string): Incident => ({
+  const incident = (
+    id: string,
+    service: string,
+    daysAgo: number,
+    lastsMs: number | undefined,
+    suspect?: string,
+  ): Incident => ({
     id,
     sinceMs: nowMs - daysAgo * dayMs,
     openedMs: nowMs - daysAgo * dayMs + 120_000,
     severity: 'critical',
-    services: new Map([[service, {condition: lastsMs === undefined ? 'down' : 'up', sinceMs: nowMs - daysAgo * dayMs}]]),
+    services: new Map([
+      [service, {condition: lastsMs === undefined ? 'down' : 'up', sinceMs: nowMs - daysAgo * dayMs}],
+    ]),
     flapping: false,
     notices: [],
-    ...(lastsMs === undefined ? {detail: 'expected status 200 to 299, got 503'} : {closedMs: nowMs - daysAgo * dayMs + lastsMs}),
+    ...(lastsMs === undefined
+      ? {detail: 'expected status 200 to 299, got 503'}
+      : {closedMs: nowMs - daysAgo * dayMs + lastsMs}),
     ...(suspect ? {suspect} : {}),
   });
   return [
@@ -109,7 +180,12 @@ export interface Served extends AsyncDisposable {
   readonly sent: Map<string, number>;
 }
 
-const types: Record<string, string> = {html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/javascript', json: 'application/json'};
+const types: Record<string, string> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css',
+  js: 'text/javascript',
+  json: 'application/json',
+};
 
 /** Writes the page into a folder and serves that folder, compressed, as GitHub Pages does. */
 export async function servePage(snapshot: Snapshot): Promise<Served> {
@@ -117,12 +193,18 @@ export async function servePage(snapshot: Snapshot): Promise<Served> {
   await writePage(folder, snapshot);
   const sent = new Map<string, number>();
   const server: Server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://page.invalid').pathname).replace(/\/$/, '/index.html');
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://page.invalid').pathname).replace(
+      /\/$/,
+      '/index.html',
+    );
     void readFile(join(folder, path)).then(
       (body) => {
         const packed = brotliCompressSync(body, {params: {1: 5}});
         sent.set(path, packed.length);
-        response.writeHead(200, {'content-type': types[path.split('.').at(-1)!] ?? 'text/plain', 'content-encoding': 'br'});
+        response.writeHead(200, {
+          'content-type': types[path.split('.').at(-1)!] ?? 'text/plain',
+          'content-encoding': 'br',
+        });
         response.end(packed);
       },
       () => response.writeHead(404).end(),

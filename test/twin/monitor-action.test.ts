@@ -3,10 +3,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, expect, test} from '@jest/globals';
 import {Webhook} from 'standardwebhooks';
-import {run as notify} from '../../actions/notify/run.js';
-import {spec as notifySpec} from '../../actions/notify/spec.js';
 import {run as monitor} from '../../actions/monitor/run.js';
 import {spec as monitorSpec} from '../../actions/monitor/spec.js';
+import {run as notify} from '../../actions/notify/run.js';
+import {spec as notifySpec} from '../../actions/notify/spec.js';
 import {type GitHubStandIn, startGitHub} from '../../src/rehearsal/github/stand-in.js';
 import {type StandIn, sendJson, startStandIn} from '../../src/rehearsal/stand-in.js';
 import {type HookReceiver, startHookReceiver} from '../../src/rehearsal/webhooks/receiver.js';
@@ -87,9 +87,12 @@ function runner(env: Record<string, string> = {}): Run {
 
 const given = {config: 'switchback.yml', 'github-token': 'ghs_0123456789'};
 const watch = (inputs: Record<string, string> = {}, env: Record<string, string> = {}) =>
-  monitor(parseInputs(monitorSpec, (name) => ({...given, ...inputs} as Record<string, string>)[name]).inputs, runner(env));
+  monitor(
+    parseInputs(monitorSpec, (name) => (({...given, ...inputs}) as Record<string, string>)[name]).inputs,
+    runner(env),
+  );
 const say = (inputs: Record<string, string>) =>
-  notify(parseInputs(notifySpec, (name) => ({...given, ...inputs} as Record<string, string>)[name]).inputs, runner());
+  notify(parseInputs(notifySpec, (name) => (({...given, ...inputs}) as Record<string, string>)[name]).inputs, runner());
 
 const at = (path: string) => hooks.received.filter((hook) => hook.path.startsWith(path));
 const titles = (path: string) => at(path).map((hook) => /(Alert|Recovered): [^"(]+/.exec(hook.body)?.[0].trim());
@@ -108,7 +111,10 @@ test('an outage is one alert and one recovery on every channel, over runs that k
   for (let i = 0; i < 4; i++) await watch();
   const up = await watch();
   expect(up.outputs).toMatchObject({state: 'up', incidents: 0});
-  expect(titles('/slack')).toEqual(['Alert: checkout, search are down', expect.stringMatching(/^Recovered: checkout, search are up again/)]);
+  expect(titles('/slack')).toEqual([
+    'Alert: checkout, search are down',
+    expect.stringMatching(/^Recovered: checkout, search are up again/),
+  ]);
   expect(at('/hook')).toHaveLength(2);
   expect(github.issues().map(({state, comments}) => [state, comments.length])).toEqual([['closed', 1]]);
 }, 60_000);
@@ -129,14 +135,22 @@ test('a test goes to every channel and leaves no open issue', async () => {
 });
 
 test('a broken channel is told of on another one, in words without its address', async () => {
-  hooks.faults.push({route: 'POST /slack*', fault: {kind: 'status', status: 410, body: 'channel_is_archived'}, times: 99});
+  hooks.faults.push({
+    route: 'POST /slack*',
+    fault: {kind: 'status', status: 410, body: 'channel_is_archived'},
+    times: 99,
+  });
   const report = await say({title: 'a message', channels: 'oncall,hook'});
   expect(report.outputs).toMatchObject({sent: 'hook', failed: 'oncall'});
   expect(report.failure?.message).toContain('oncall');
   expect(report.failure?.message).not.toContain('secret');
   const told = at('/hook').map(({body}) => (JSON.parse(body) as {type: string}).type);
   expect(told.sort()).toEqual(['switchback.alert', 'switchback.broken-channel']);
-  expect(at('/hook').map(({body}) => body).join()).not.toContain('/services/T0');
+  expect(
+    at('/hook')
+      .map(({body}) => body)
+      .join(),
+  ).not.toContain('/services/T0');
 });
 
 test('a channel that is down for a moment is asked again and told once', async () => {
@@ -158,7 +172,9 @@ test('missing secrets are refused all at once, before anything is asked', async 
 test('the page says what was found, and the secret addresses stand nowhere in it', async () => {
   status = 503;
   await watch();
-  const page = JSON.parse(await readFile(join(folder, 'status', 'status.json'), 'utf8')) as {services: {name: string; detail: string}[]};
+  const page = JSON.parse(await readFile(join(folder, 'status', 'status.json'), 'utf8')) as {
+    services: {name: string; detail: string}[];
+  };
   expect(page.services.map(({name}) => name)).toEqual(['checkout', 'search']);
   expect(page.services[0]!.detail).toContain('503');
   expect(JSON.stringify(page)).not.toContain('whsec_');

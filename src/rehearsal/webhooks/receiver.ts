@@ -1,4 +1,4 @@
-import {startStandIn, type StandIn} from '../stand-in.js';
+import {type StandIn, startStandIn} from '../stand-in.js';
 
 /** A message as it came, with the exact bytes of its body, which a signature is about. */
 export interface ReceivedHook {

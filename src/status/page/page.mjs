@@ -63,7 +63,10 @@ function headline() {
   if (down.length === 1) return `${down[0].name} is down`;
   if (down.length) return `${down.length} services are down`;
   const slow = status.services.filter(({condition}) => condition === 'degraded');
-  if (slow.length) return slow.length === 1 ? `${slow[0].name} is slower than it should be` : `${slow.length} services are slower than they should be`;
+  if (slow.length)
+    return slow.length === 1
+      ? `${slow[0].name} is slower than it should be`
+      : `${slow.length} services are slower than they should be`;
   return 'Everything is working';
 }
 
@@ -71,26 +74,43 @@ function hero() {
   const state = isBlind() ? 'unknown' : status.overall;
   const known = status.services.map(({budget}) => budget.availability).filter((share) => share !== null);
   const mean = known.length ? known.reduce((a, b) => a + b, 0) / known.length : null;
-  const looked = status.lastRoundMs === null ? 'Nobody has looked yet' : `Last looked ${span(Date.now() - status.lastRoundMs)} ago`;
+  const looked =
+    status.lastRoundMs === null ? 'Nobody has looked yet' : `Last looked ${span(Date.now() - status.lastRoundMs)} ago`;
   const often = `every ${span(status.intervalMs).replace(/^1 /, '')}`;
-  return h('header', {class: 'hero'},
+  return h(
+    'header',
+    {class: 'hero'},
     h('div', {class: `breath ${state}`, 'aria-hidden': 'true'}, h('i'), h('i'), h('i')),
-    h('div', {},
+    h(
+      'div',
+      {},
       h('p', {class: 'product'}, status.product),
       h('h1', {}, headline()),
-      h('p', {class: 'when'}, `${looked}, ${often}.`)),
-    h('div', {class: 'score'}, h('b', {}, percent(mean)), h('span', {}, `available, last ${span(status.windowMs)}`)));
+      h('p', {class: 'when'}, `${looked}, ${often}.`),
+    ),
+    h('div', {class: 'score'}, h('b', {}, percent(mean)), h('span', {}, `available, last ${span(status.windowMs)}`)),
+  );
 }
 
 function servicesSection() {
-  return h('section', {id: 'services', 'aria-labelledby': 'h-services', tabindex: '-1'},
+  return h(
+    'section',
+    {id: 'services', 'aria-labelledby': 'h-services', tabindex: '-1'},
     h('header', {}, h('h2', {id: 'h-services'}, 'Services'), legend()),
-    h('div', {class: 'card'}, status.services.map(serviceRow)));
+    h('div', {class: 'card'}, status.services.map(serviceRow)),
+  );
 }
 
 function legend() {
   const key = (name, text) => h('span', {class: name}, h('i'), text);
-  return h('div', {class: 'legend', 'aria-hidden': 'true'}, key('up', 'all well'), key('some', 'some failed'), key('bad', 'over 1 % failed'), key('', 'nobody looked'));
+  return h(
+    'div',
+    {class: 'legend', 'aria-hidden': 'true'},
+    key('up', 'all well'),
+    key('some', 'some failed'),
+    key('bad', 'over 2 % failed'),
+    key('', 'nobody looked'),
+  );
 }
 
 function serviceRow(service, index) {
@@ -99,27 +119,75 @@ function serviceRow(service, index) {
   const say = h('span', {class: 'say', 'aria-live': 'polite'});
   const isOpen = open.has(service.name);
   const more = h('div', {class: 'more', id, hidden: !isOpen});
-  const button = h('button', {class: 'name', type: 'button', 'aria-expanded': String(isOpen), 'aria-controls': id, onclick: () => toggle(service, button, more)},
-    h('span', {}, service.name), h('small', {}, service.component));
-  return h('article', {class: 'service', 'data-name': service.name, 'aria-label': service.name},
-    h('div', {class: 'top'}, button,
-      h('span', {class: 'figure'}, h('b', {}, percent(service.budget.availability)), service.latencyMs === null ? '' : ` · ${service.latencyMs}\u00a0ms`),
-      h('span', {class: `pill ${condition}`}, service.flapping && condition === 'down' ? 'Flapping' : conditionWords[condition])),
+  const button = h(
+    'button',
+    {
+      class: 'name',
+      type: 'button',
+      'aria-expanded': String(isOpen),
+      'aria-controls': id,
+      onclick: () => toggle(service, button, more),
+    },
+    h('span', {}, service.name),
+    h('small', {}, service.component),
+  );
+  return h(
+    'article',
+    {class: 'service', 'data-name': service.name, 'aria-label': service.name},
+    h(
+      'div',
+      {class: 'top'},
+      button,
+      h(
+        'span',
+        {class: 'figure'},
+        h('b', {}, percent(service.budget.availability)),
+        service.latencyMs === null ? '' : ` · ${service.latencyMs}\u00a0ms`,
+      ),
+      h(
+        'span',
+        {class: `pill ${condition}`},
+        service.flapping && condition === 'down' ? 'Flapping' : conditionWords[condition],
+      ),
+    ),
     service.detail && condition === 'down' && h('p', {class: 'says'}, service.detail),
-    h('div', {class: 'row'},
-      h('div', {}, dayBars(service, say), h('div', {class: 'scale'}, h('span', {}, '90 days ago'), say, h('span', {}, 'today'))),
-      h('div', {}, spark(service), h('div', {class: 'scale right'}, h('span', {}, 'response, 24 h')))),
-    more);
+    h(
+      'div',
+      {class: 'row'},
+      h(
+        'div',
+        {},
+        dayBars(service, say),
+        h('div', {class: 'scale'}, h('span', {}, '90 days ago'), say, h('span', {}, 'today')),
+      ),
+      h('div', {}, spark(service), h('div', {class: 'scale right'}, h('span', {}, 'response, 24 h'))),
+    ),
+    more,
+  );
 }
 
 function dayBars(service, say) {
   const count = service.up.length;
   const step = 900 / count;
-  const svg = h('svg', {class: 'days', viewBox: '0 0 900 34', preserveAspectRatio: 'none', role: 'img', tabindex: '0', 'aria-label': daysInWords(service)});
+  const svg = h('svg', {
+    class: 'days',
+    viewBox: '0 0 900 34',
+    preserveAspectRatio: 'none',
+    role: 'img',
+    tabindex: '0',
+    'aria-label': daysInWords(service),
+  });
   service.up.forEach((share, i) => {
-    const kind = share === null ? '' : share === 1 ? 'up' : share >= 0.99 ? 'some' : 'bad';
+    const kind = share === null ? '' : share === 1 ? 'up' : share >= 0.98 ? 'some' : 'bad';
     const height = share === null ? 10 : 34;
-    const rect = h('rect', {class: `${kind}${share !== null && service.known[i] < 0.5 ? ' dim' : ''}`, x: (i * step + 1).toFixed(1), y: 34 - height, width: (step - 2.4).toFixed(1), height, rx: 2});
+    const rect = h('rect', {
+      class: `${kind}${share !== null && service.known[i] < 0.5 ? ' dim' : ''}`,
+      x: (i * step + 1).toFixed(1),
+      y: 34 - height,
+      width: (step - 2.4).toFixed(1),
+      height,
+      rx: 2,
+    });
     rect.style.setProperty('--d', String(i * 4));
     svg.append(rect);
   });
@@ -134,7 +202,9 @@ function dayBars(service, say) {
     for (const rect of svg.querySelectorAll('.here')) rect.classList.remove('here');
     say.textContent = '';
   };
-  svg.addEventListener('pointermove', (event) => show(Math.floor(((event.clientX - svg.getBoundingClientRect().left) / svg.clientWidth) * count)));
+  svg.addEventListener('pointermove', (event) =>
+    show(Math.floor(((event.clientX - svg.getBoundingClientRect().left) / svg.clientWidth) * count)),
+  );
   svg.addEventListener('pointerleave', hide);
   svg.addEventListener('blur', hide);
   svg.addEventListener('keydown', (event) => {
@@ -162,10 +232,18 @@ function daysInWords(service) {
 
 function spark({spark: values, name}) {
   const known = values.filter((value) => value !== null);
-  const svg = h('svg', {class: 'spark', viewBox: '0 0 128 34', role: 'img', 'aria-label': known.length ? `${name}, response time of the last 24 hours: ${Math.min(...known)} to ${Math.max(...known)} ms` : `${name}: no response times`});
+  const svg = h('svg', {
+    class: 'spark',
+    viewBox: '0 0 128 34',
+    role: 'img',
+    'aria-label': known.length
+      ? `${name}, response time of the last 24 hours: ${Math.min(...known)} to ${Math.max(...known)} ms`
+      : `${name}: no response times`,
+  });
   if (known.length < 2) return svg;
   const top = Math.max(...known) * 1.15;
-  const point = (value, i) => `${((i / (values.length - 1)) * 126 + 1).toFixed(1)} ${(33 - (value / top) * 30).toFixed(1)}`;
+  const point = (value, i) =>
+    `${((i / (values.length - 1)) * 126 + 1).toFixed(1)} ${(33 - (value / top) * 30).toFixed(1)}`;
   let line = '';
   let under = '';
   let from;
@@ -197,16 +275,46 @@ function toggle(service, button, more) {
   if (isOpen) void showChart(service);
 }
 
-const spans = [['2 days', 2], ['30 days', 30], ['90 days', 90], ['A year', 366]];
+const spans = [
+  ['2 days', 2],
+  ['30 days', 30],
+  ['90 days', 90],
+  ['A year', 366],
+];
 
 async function showChart(service, days = 30) {
   const index = status.services.findIndex(({name}) => name === service.name);
   const more = document.getElementById(`more-${index}`);
-  const plot = h('div', {class: 'plot', role: 'img', 'aria-label': `Response time and failures of ${service.name}, the last ${days} days`});
-  const keys = h('div', {class: 'keys'},
-    h('span', {}, h('i'), 'median'), h('span', {class: 'p95'}, h('i'), '95 of 100 are faster'), h('span', {class: 'err'}, h('i'), 'failed'));
-  const buttons = spans.map(([text, length]) => h('button', {type: 'button', 'aria-pressed': String(length === days), onclick: () => void showChart(service, length)}, text));
-  more.replaceChildren(factsOf(service), h('div', {class: 'spans', role: 'group', 'aria-label': 'Time shown'}, buttons, h('p', {}, 'Drag to zoom, double-click for all')), plot, keys);
+  const plot = h('div', {
+    class: 'plot',
+    role: 'img',
+    'aria-label': `Response time and failures of ${service.name}, the last ${days} days`,
+  });
+  const keys = h(
+    'div',
+    {class: 'keys'},
+    h('span', {}, h('i'), 'median'),
+    h('span', {class: 'p95'}, h('i'), '95 of 100 are faster'),
+    h('span', {class: 'err'}, h('i'), 'failed'),
+  );
+  const buttons = spans.map(([text, length]) =>
+    h(
+      'button',
+      {type: 'button', 'aria-pressed': String(length === days), onclick: () => void showChart(service, length)},
+      text,
+    ),
+  );
+  more.replaceChildren(
+    factsOf(service),
+    h(
+      'div',
+      {class: 'spans', role: 'group', 'aria-label': 'Time shown'},
+      buttons,
+      h('p', {}, 'Drag to zoom, double-click for all'),
+    ),
+    plot,
+    keys,
+  );
   const [data] = await Promise.all([loadSeries(service), loadUplot()]);
   if (data && plot.isConnected) draw(plot, service, data, days);
 }
@@ -214,16 +322,38 @@ async function showChart(service, days = 30) {
 function factsOf(service) {
   const {budget, trend, maxLatencyMs, changes} = service;
   const left = budget.left === null ? null : Math.max(0, budget.left);
-  const bar = h('span', {class: `budget${left === null ? '' : left === 0 ? ' spent' : left < 0.25 ? ' low' : ''}`, 'aria-hidden': 'true'}, h('i'));
+  const bar = h(
+    'span',
+    {class: `budget${left === null ? '' : left === 0 ? ' spent' : left < 0.25 ? ' low' : ''}`, 'aria-hidden': 'true'},
+    h('i'),
+  );
   bar.firstChild.style.width = `${(left ?? 0) * 100}%`;
   const change = changes.at(-1);
-  return h('div', {class: 'facts'},
-    h('span', {}, 'Error budget left', bar, h('b', {}, budget.left === null ? 'unknown' : budget.left < 0 ? 'overdrawn' : percent(budget.left, 0)), ` of ${percent(1 - status.objective)} in ${span(status.windowMs)}`),
+  return h(
+    'div',
+    {class: 'facts'},
+    h(
+      'span',
+      {},
+      'Error budget left',
+      bar,
+      h('b', {}, budget.left === null ? 'unknown' : budget.left < 0 ? 'overdrawn' : percent(budget.left, 0)),
+      ` of ${percent(1 - status.objective)} in ${span(status.windowMs)}`,
+    ),
     h('span', {}, 'Looked at ', h('b', {}, percent(budget.known, 0)), ' of that time'),
     budget.burn && h('span', {class: 'burn'}, 'Burning ', h('b', {}, `${budget.burn.atLeast} times too fast`)),
     maxLatencyMs !== null && h('span', {}, 'Objective ', h('b', {}, `${maxLatencyMs}\u00a0ms`)),
-    trend && h('span', {}, 'Trend ', h('b', {}, `${trend.perDay > 0 ? '+' : ''}${trend.perDay}\u00a0ms a day`), ` (${trend.low} to ${trend.high})`),
-    change && h('span', {}, 'Since ', date.format(change.atMs), ' ', h('b', {}, `${change.before} → ${change.after}\u00a0ms`)));
+    trend &&
+      h(
+        'span',
+        {},
+        'Trend ',
+        h('b', {}, `${trend.perDay > 0 ? '+' : ''}${trend.perDay}\u00a0ms a day`),
+        ` (${trend.low} to ${trend.high})`,
+      ),
+    change &&
+      h('span', {}, 'Since ', date.format(change.atMs), ' ', h('b', {}, `${change.before} → ${change.after}\u00a0ms`)),
+  );
 }
 
 async function loadSeries(service) {
@@ -243,7 +373,10 @@ async function loadSeries(service) {
 let uplot;
 function loadUplot() {
   uplot ??= new Promise((resolve, reject) => {
-    document.head.append(h('link', {rel: 'stylesheet', href: 'uplot.css'}), h('script', {src: 'uplot.js', onload: resolve, onerror: reject}));
+    document.head.append(
+      h('link', {rel: 'stylesheet', href: 'uplot.css'}),
+      h('script', {src: 'uplot.js', onload: resolve, onerror: reject}),
+    );
   });
   return uplot;
 }
@@ -256,23 +389,41 @@ function draw(plot, service, data, days) {
   const x = cut(source.p50).map((_, i) => (source.startMs + (first + i) * source.stepMs) / 1000);
   const css = getComputedStyle(document.documentElement);
   const color = (name) => css.getPropertyValue(name).trim();
-  const axis = {stroke: color('--soft'), grid: {stroke: color('--line'), width: 1}, ticks: {show: false}, font: '12px system-ui, sans-serif'};
+  const axis = {
+    stroke: color('--soft'),
+    grid: {stroke: color('--line'), width: 1},
+    ticks: {show: false},
+    font: '12px system-ui, sans-serif',
+  };
   plot.replaceChildren();
-  const chart = new window.uPlot({
-    width: plot.clientWidth,
-    height: 232,
-    legend: {show: false},
-    cursor: {drag: {x: true, y: false}, points: {size: 6}},
-    scales: {ms: {range: (_u, _min, max) => [0, Math.max(10, max * 1.1)]}, err: {range: [0, 1]}},
-    axes: [{...axis, space: 70}, {...axis, scale: 'ms', size: 62, values: (_u, ticks) => ticks.map((tick) => `${tick} ms`)}],
-    series: [
-      {},
-      {scale: 'ms', stroke: 'transparent', fill: color('--chart-soft'), points: {show: false}},
-      {scale: 'ms', stroke: color('--chart'), width: 1.6, points: {show: false}},
-      {scale: 'err', stroke: color('--down'), fill: color('--down'), points: {show: false}, paths: window.uPlot.paths.bars({size: [0.6, 6, 1.5]})},
-    ],
-    hooks: {setCursor: [(u) => tell(u, plot)]},
-  }, [x, cut(source.p95), cut(source.p50), cut(source.errors).map((share) => share || null)], plot);
+  const chart = new window.uPlot(
+    {
+      width: plot.clientWidth,
+      height: 232,
+      legend: {show: false},
+      cursor: {drag: {x: true, y: false}, points: {size: 6}},
+      scales: {ms: {range: (_u, _min, max) => [0, Math.max(10, max * 1.1)]}, err: {range: [0, 1]}},
+      axes: [
+        {...axis, space: 70, gap: 8},
+        {...axis, scale: 'ms', size: 66, gap: 8, values: (_u, ticks) => ticks.map((tick) => `${tick} ms`)},
+      ],
+      series: [
+        {},
+        {scale: 'ms', stroke: 'transparent', fill: color('--chart-soft'), points: {show: false}},
+        {scale: 'ms', stroke: color('--chart'), width: 1.6, points: {show: false}},
+        {
+          scale: 'err',
+          stroke: color('--down'),
+          fill: color('--down'),
+          points: {show: false},
+          paths: window.uPlot.paths.bars({size: [0.6, 6, 1.5]}),
+        },
+      ],
+      hooks: {setCursor: [(u) => tell(u, plot)]},
+    },
+    [x, cut(source.p95), cut(source.p50), cut(source.errors).map((share) => share || null)],
+    plot,
+  );
   plot.chart = chart;
 }
 
@@ -284,7 +435,10 @@ function tell(u, plot) {
   const values = i === null || i === undefined ? [] : [u.data[2][i], u.data[1][i], u.data[3][i]];
   [...keys.children].forEach((key, k) => {
     const value = values[k];
-    key.lastChild.textContent = value === null || value === undefined ? labels[k] : `${labels[k]}: ${k === 2 ? percent(value, 1) : `${value}\u00a0ms`}`;
+    key.lastChild.textContent =
+      value === null || value === undefined
+        ? labels[k]
+        : `${labels[k]}: ${k === 2 ? percent(value, 1) : `${value}\u00a0ms`}`;
   });
 }
 
@@ -292,46 +446,113 @@ function incidentsSection() {
   const body = status.incidents.length
     ? status.incidents.slice(0, 30).map(incidentRow)
     : h('p', {class: 'quiet'}, 'None in the last 90 days.');
-  return h('section', {'aria-labelledby': 'h-incidents'}, h('header', {}, h('h2', {id: 'h-incidents'}, 'Incidents'), h('p', {}, 'One cause, one incident')), h('div', {class: 'card'}, body));
+  return h(
+    'section',
+    {'aria-labelledby': 'h-incidents'},
+    h('header', {}, h('h2', {id: 'h-incidents'}, 'Incidents'), h('p', {}, 'One cause, one incident')),
+    h('div', {class: 'card'}, body),
+  );
 }
 
 function incidentRow(incident) {
   const {services, sinceMs, closedMs, severity, suspect, detail, flapping} = incident;
   const isOpen = closedMs === null;
-  const names = services.length > 4 ? `${services.slice(0, 3).join(', ')} and ${services.length - 3} more` : services.join(', ');
+  const names =
+    services.length > 4 ? `${services.slice(0, 3).join(', ')} and ${services.length - 3} more` : services.join(', ');
   const release = status.releases.find(({id}) => id === suspect);
   const ending = release?.state === 'rolled-back' ? ', which was rolled back' : '';
-  return h('article', {class: 'incident', 'aria-label': `Incident: ${names}`},
+  return h(
+    'article',
+    {class: 'incident', 'aria-label': `Incident: ${names}`},
     h('time', {datetime: new Date(sinceMs).toISOString()}, dateTime.format(sinceMs)),
-    h('div', {}, h('h3', {}, names),
-      h('p', {}, isOpen ? `For ${span(Date.now() - sinceMs)}` : `Lasted ${span(closedMs - sinceMs)}`, flapping ? ', flapping' : '',
-        suspect && ['; after release ', release?.url ? h('a', {href: release.url}, suspect) : h('code', {}, suspect), ending].flat(), '.'),
-      detail && isOpen && h('p', {}, detail)),
-    h('span', {}, h('span', {class: `pill ${isOpen ? (severity === 'critical' ? 'down' : 'degraded') : 'up'}`}, isOpen ? 'Open' : 'Resolved')));
+    h(
+      'div',
+      {},
+      h('h3', {}, names),
+      h(
+        'p',
+        {},
+        isOpen ? `For ${span(Date.now() - sinceMs)}` : `Lasted ${span(closedMs - sinceMs)}`,
+        flapping ? ', flapping' : '',
+        suspect &&
+          [
+            '; after release ',
+            release?.url ? h('a', {href: release.url}, suspect) : h('code', {}, suspect),
+            ending,
+          ].flat(),
+        '.',
+      ),
+      detail && isOpen && h('p', {}, detail),
+    ),
+    h(
+      'span',
+      {},
+      h(
+        'span',
+        {class: `pill ${isOpen ? (severity === 'critical' ? 'down' : 'degraded') : 'up'}`},
+        isOpen ? 'Open' : 'Resolved',
+      ),
+    ),
+  );
 }
 
 function duesSection() {
   if (!status.freshness.length) return undefined;
   const words = {fresh: 'In time', late: 'Late', never: 'Never', unknown: 'Unknown'};
   const tone = {fresh: 'up', late: 'late', never: 'never', unknown: 'unknown'};
-  return h('section', {'aria-labelledby': 'h-dues'}, h('header', {}, h('h2', {id: 'h-dues'}, 'Ways back')),
-    h('div', {class: 'grid'}, status.freshness.map(({name, state, ageMs, maxAgeMs}) =>
-      h('div', {class: 'card tile'}, h('h3', {}, name[0].toUpperCase() + name.slice(1)), h('b', {}, ageMs === null ? 'unknown' : span(ageMs)),
-        h('span', {class: `pill ${tone[state]}`}, words[state]), h('p', {}, `${span(maxAgeMs)} allowed`)))));
+  return h(
+    'section',
+    {'aria-labelledby': 'h-dues'},
+    h('header', {}, h('h2', {id: 'h-dues'}, 'Ways back')),
+    h(
+      'div',
+      {class: 'grid'},
+      status.freshness.map(({name, state, ageMs, maxAgeMs}) =>
+        h(
+          'div',
+          {class: 'card tile'},
+          h('h3', {}, name[0].toUpperCase() + name.slice(1)),
+          h('b', {}, ageMs === null ? 'unknown' : span(ageMs)),
+          h('span', {class: `pill ${tone[state]}`}, words[state]),
+          h('p', {}, `${span(maxAgeMs)} allowed`),
+        ),
+      ),
+    ),
+  );
 }
 
 function releasesSection() {
   if (!status.releases.length) return undefined;
   const tone = {good: 'up', promoted: 'up', 'rolled-back': 'degraded', failed: 'down', cancelled: 'unknown'};
-  return h('section', {'aria-labelledby': 'h-releases'}, h('header', {}, h('h2', {id: 'h-releases'}, 'Releases')),
-    h('ul', {class: 'card releases'}, status.releases.slice(0, 8).map(({id, commit, atMs, state, url}) =>
-      h('li', {}, h('time', {datetime: new Date(atMs).toISOString()}, dateTime.format(atMs)),
-        h('span', {}, url ? h('a', {href: url}, id) : id, ' ', h('code', {}, commit.slice(0, 7))),
-        h('span', {class: `pill ${tone[state] ?? 'unknown'}`}, state.replace('-', ' '))))));
+  return h(
+    'section',
+    {'aria-labelledby': 'h-releases'},
+    h('header', {}, h('h2', {id: 'h-releases'}, 'Releases')),
+    h(
+      'ul',
+      {class: 'card releases'},
+      status.releases
+        .slice(0, 8)
+        .map(({id, commit, atMs, state, url}) =>
+          h(
+            'li',
+            {},
+            h('time', {datetime: new Date(atMs).toISOString()}, dateTime.format(atMs)),
+            h('span', {}, url ? h('a', {href: url}, id) : id, ' ', h('code', {}, commit.slice(0, 7))),
+            h('span', {class: `pill ${tone[state] ?? 'unknown'}`}, state.replace('-', ' ')),
+          ),
+        ),
+    ),
+  );
 }
 
 function foot() {
-  return h('footer', {}, h('span', {}, `Figures of ${dateTime.format(status.generatedMs)}; time without checks is shown as unknown.`), h('a', {href: 'status.json'}, 'status.json'));
+  return h(
+    'footer',
+    {},
+    h('span', {}, `Figures of ${dateTime.format(status.generatedMs)}; time without checks is shown as unknown.`),
+    h('a', {href: 'status.json'}, 'status.json'),
+  );
 }
 
 async function look(first) {
@@ -345,10 +566,21 @@ async function look(first) {
     lastText = text;
     const focused = document.activeElement?.closest?.('.service')?.dataset.name;
     render(first);
-    if (focused) [...document.querySelectorAll('.service')].find((row) => row.dataset.name === focused)?.querySelector('.name')?.focus();
+    if (focused)
+      [...document.querySelectorAll('.service')]
+        .find((row) => row.dataset.name === focused)
+        ?.querySelector('.name')
+        ?.focus();
     if (before !== undefined && before !== headline()) news.textContent = headline();
   } catch (error) {
-    if (!status) page.replaceChildren(h('p', {class: 'plain'}, `The status could not be read (${error.message}). It is asked for again every minute.`));
+    if (!status)
+      page.replaceChildren(
+        h(
+          'p',
+          {class: 'plain'},
+          `The status could not be read (${error.message}). It is asked for again every minute.`,
+        ),
+      );
     else if (isBlind()) render(false);
   }
 }
