@@ -321,7 +321,8 @@ async function restoreDatabasePart(
     owners: inputs.owners,
     env: runner.env,
     signal: runner.signal,
-    log: (line) => runner.log(oneLine(line)),
+    // One of them is a command of some 700 characters, which must stay whole.
+    log: (line) => runner.log(oneLine(line, 2_000)),
     onDatabase: (name) => runner.saveState('database', name),
   });
   const {restore: restoreMs, compare: compareMs} = restored.durationMs;

@@ -10,7 +10,7 @@ import {dropDatabase} from '../postgres/restore.js';
 import {reopenDatabase, swapDatabases} from '../postgres/swap.js';
 import {readOnly} from '../storage/read-only.js';
 import type {Store} from '../storage/store.js';
-import {swapBackCommand} from './database-swap.js';
+import {datedName, swapBackCommand} from './database-swap.js';
 import {identityOf, resolveTarget} from './restore-target.js';
 
 export interface DatabaseReturn {
@@ -63,7 +63,7 @@ export async function returnDatabase(request: DatabaseReturn): Promise<DatabaseR
   });
   const identity = target.live ? identityOf(target.live) : undefined;
   if (mode === 'new') return {database: target.database, identity, previous: undefined, safetySet, restored};
-  const previous = `${target.server.database.slice(0, 30)}_before_${manifest.id.slice(-8)}_${Date.now().toString(36)}`;
+  const previous = datedName(target.server.database, 'before', Date.now());
   log(`Equal to the manifest; ${target.server.database} is kept as ${previous}.`);
   const {unavailableMs} = await swapDatabases({
     server,

@@ -35,7 +35,7 @@ export async function swapBack({live, kept, confirm, signal}: SwapBack): Promise
   }
   const server = {...live, database: 'postgres'};
   await refuseMissing(server, kept, signal);
-  const keptAs = undoneName(live.database, Date.now());
+  const keptAs = datedName(live.database, 'undone', Date.now());
   const {unavailableMs} = await swapDatabases({server, live: live.database, restored: kept, keepAs: keptAs, signal});
   return {keptAs, unavailableMs};
 }
@@ -53,9 +53,11 @@ async function identityOfLive(live: Connection, signal: AbortSignal): Promise<st
   return identityOf(await readServerFacts(session));
 }
 
-/** `shop_undone_20261122t184501z`, within PostgreSQL's 63 bytes. */
-export function undoneName(database: string, nowMs: number): string {
-  return `${database.slice(0, 38)}_undone_${stamp(nowMs)}`;
+/** `shop_undone_20261122t184501z`, within PostgreSQL's 63 bytes: it would cut a longer name without an error. */
+export function datedName(database: string, word: 'before' | 'undone', nowMs: number): string {
+  const characters = [...database];
+  while (Buffer.byteLength(characters.join('')) > 38) characters.pop();
+  return `${characters.join('')}_${word}_${stamp(nowMs)}`;
 }
 
 function stamp(nowMs: number): string {
@@ -67,7 +69,7 @@ function stamp(nowMs: number): string {
  * so that no password stands in it; it must lead to the server's `postgres` database.
  */
 export function swapBackCommand(live: string, kept: string, nowMs: number): string {
-  const undone = undoneName(live, nowMs);
+  const undone = datedName(live, 'undone', nowMs);
   const both = `${literal(live)}, ${literal(kept)}`;
   const statements = [
     `ALTER DATABASE ${quoted(live)} ALLOW_CONNECTIONS false`,
