@@ -16,3 +16,27 @@ test('a rollback makes one new deployment of the anchor and proves that it serve
   expect(again).toMatchObject({outcome: 'already', by: 'none', live: {deploymentId: 'dep_3'}});
   expect(running.world.mutations).toEqual(['deploymentRollback']);
 });
+
+test('a deployment that a killed run made and could not note is cancelled by its commit', async () => {
+  const seeded = () =>
+    startWorld((world) => {
+      world.seed({commit: shaA, active: true});
+      world.seed({commit: shaB, status: 'BUILDING'});
+    });
+  await using running = await seeded();
+  const {railway, timed} = adapterAt(running);
+  const result = await railway.rollback(anchorOf('dep_1'), {
+    ...timed,
+    abandoned: [],
+    abandonedCommit: shaB,
+    reason: 'the runner was lost',
+  });
+  expect(result).toMatchObject({outcome: 'already', live: {deploymentId: 'dep_1'}});
+  expect(running.world.mutations).toEqual(['deploymentCancel']);
+  expect(result.warnings.join()).toContain('Cancelled deployment dep_2');
+
+  await using other = await seeded();
+  const foreign = adapterAt(other);
+  await foreign.railway.rollback(anchorOf('dep_1'), {...foreign.timed, abandoned: [], reason: 'not its commit'});
+  expect(other.world.mutations).toEqual([]);
+});
