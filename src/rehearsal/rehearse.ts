@@ -4,7 +4,7 @@ import {formatDuration} from '../kernel/duration.js';
 import type {RehearsalArguments} from './arguments.js';
 import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './engine/engine.js';
 import {type Check, serving} from './outside.js';
-import {startVisitor, type VisitLog} from './product/visitor.js';
+import {startVisitor, type VisitLog, type Visitor} from './product/visitor.js';
 import type {Act, Outcome, Scenario} from './scenarios.js';
 import {legend, type Story, strip} from './story.js';
 import {runWorkflow} from './workflow-run.js';
@@ -52,11 +52,8 @@ export async function rehearse(
   );
   const startedMs = Date.now();
   const visitor = startVisitor({frontendUrl: world.frontendUrl, apiUrl: world.backendUrl, intervalMs: visitEveryMs, timeoutMs: patienceMs});
-  await sleep(lookBeforeMs);
-  const {results, checks: between} = await playAll(scenario, world, rehearsal, before);
+  const {results, checks: between, visits} = await watched(visitor, () => playAll(scenario, world, rehearsal, before));
   const result = results.at(-1)!;
-  await sleep(lookAfterMs);
-  const visits = await visitor.stop();
   const outcome: Outcome = {world, result, results, visits, before};
   const checks = [...between, ...(await scenario.judge(outcome))];
   const ok = checks.every((one) => one.ok);
@@ -78,6 +75,19 @@ export async function rehearse(
   );
   await keep?.(world);
   return ok;
+}
+
+/** Users look on before, during and after; whatever happens to the runs, they are stopped. */
+async function watched<T>(visitor: Visitor, play: () => Promise<T>): Promise<T & {visits: VisitLog}> {
+  try {
+    await sleep(lookBeforeMs);
+    const played = await play();
+    await sleep(lookAfterMs);
+    return {...played, visits: await visitor.stop()};
+  } catch (error) {
+    await visitor.stop();
+    throw error;
+  }
 }
 
 async function playAll(
