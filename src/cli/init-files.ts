@@ -9,7 +9,12 @@ export interface InitAnswers {
     readonly path: string;
     readonly url: string;
   };
-  readonly backend?: {readonly service: string; readonly path: string; readonly url: string};
+  readonly backend?: {
+    readonly service: string;
+    readonly path: string;
+    readonly url: string;
+    readonly healthPath?: string | undefined;
+  };
   readonly migrations?: string | undefined;
   readonly bucket?:
     | {readonly name: string; readonly endpoint?: string | undefined; readonly region?: string | undefined}
@@ -17,6 +22,8 @@ export interface InitAnswers {
   /** `owner/name@commit` of the Switchback that the workflows call. */
   readonly switchback: string;
   readonly branch: string;
+  /** Addresses of the platforms' interfaces, for proxies and rehearsals. */
+  readonly apis?: {readonly vercel?: string | undefined; readonly railway?: string | undefined};
 }
 
 /** Path of the public key that `backup.recipients` names. */
@@ -94,20 +101,30 @@ function caller(
   );
 }
 
-function configuration({product, frontend, backend, migrations, bucket}: InitAnswers): string {
+function configuration({product, frontend, backend, migrations, bucket, apis}: InitAnswers): string {
   const without = <T extends object>(value: T) =>
     Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
   const checks = [
     ...(frontend ? [{name: 'home page', target: 'frontend', path: '/', expect: {status: 200}}] : []),
-    ...(backend ? [{name: 'backend', target: 'backend', path: '/', expect: {status: 200}}] : []),
+    ...(backend?.healthPath
+      ? [{name: 'backend', target: 'backend', path: backend.healthPath, expect: {status: 200}}]
+      : []),
   ];
   const body = stringify({
     version: 1,
     product,
     ...(frontend && {
-      frontend: without({project: frontend.project, team: frontend.team, path: frontend.path, url: frontend.url}),
+      frontend: without({
+        project: frontend.project,
+        team: frontend.team,
+        path: frontend.path,
+        url: frontend.url,
+        'api-url': apis?.vercel,
+      }),
     }),
-    ...(backend && {backend: {service: backend.service, path: backend.path, url: backend.url}}),
+    ...(backend && {
+      backend: without({service: backend.service, path: backend.path, url: backend.url, 'api-url': apis?.railway}),
+    }),
     ...(bucket && {database: without({migrations})}),
     checks,
     ...(bucket && {

@@ -22,6 +22,7 @@ export interface InitFlags {
   readonly backendPath?: string;
   readonly backendUrl?: string;
   readonly railwayService?: string;
+  readonly healthPath?: string;
   readonly bucket?: string;
   readonly endpoint?: string;
   readonly region?: string;
@@ -129,6 +130,12 @@ async function findAnswers(flags: InitFlags, root: string, terminal: Terminal, a
       what: 'shows neither frontend nor backend',
       remedy: 'Add --frontend-path or --backend-path',
     });
+  const healthPath = flags.healthPath ?? found.healthPath ?? (backend && (await answeringPath(backend.url, signal)));
+  if (backend && !healthPath)
+    console.alert(
+      'warning',
+      'No path of the backend answers 200, so it has no check yet: add one, or run again with --health-path PATH.',
+    );
   const switchback = await need(
     flags.switchback ?? (await ownOrigin()),
     'Switchback, as owner/name@commit',
@@ -145,12 +152,26 @@ async function findAnswers(flags: InitFlags, root: string, terminal: Terminal, a
   return {
     product: flags.product ?? productName(env['GITHUB_REPOSITORY'], root),
     ...(frontend && {frontend}),
-    ...(backend && {backend}),
+    ...(backend && {backend: {...backend, ...(healthPath && {healthPath})}}),
     migrations: found.migrations,
     bucket: flags.bucket ? {name: flags.bucket, endpoint: flags.endpoint, region: flags.region} : undefined,
     switchback,
+    apis: {vercel: env['SWITCHBACK_VERCEL_API'], railway: env['SWITCHBACK_RAILWAY_API']},
     branch: (await git(['symbolic-ref', '--short', 'HEAD'], root)) ?? 'main',
   };
+}
+
+/** The first usual health path that the running backend answers with 200; asked once each, from here. */
+async function answeringPath(url: string, signal: AbortSignal): Promise<string | undefined> {
+  for (const path of ['/api/health', '/health', '/healthz', '/api/healthz', '/']) {
+    const answer = await fetch(`${url.replace(/\/+$/, '')}${path}`, {
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
+    }).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.status === 200) return path;
+  }
+  return undefined;
 }
 
 /** Where this very Switchback comes from, when it runs from a checkout. */

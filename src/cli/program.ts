@@ -52,6 +52,7 @@ function addOwnFlags(command: Command, name: string): void {
         .option('--backend-path <path>', 'folder of the backend')
         .option('--backend-url <url>', 'public address of the backend')
         .option('--railway-service <name>', 'Railway service: name or id')
+        .option('--health-path <path>', 'path of the backend that answers 200 when it is well')
         .option('--bucket <name>', 'bucket for backups')
         .option('--endpoint <url>', 'address of an S3-compatible store (default: AWS)')
         .option('--region <name>', 'region of the bucket')

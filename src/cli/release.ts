@@ -29,6 +29,8 @@ export async function release(flags: ReleaseFlags, terminal: Terminal): Promise<
     // The log of a step that went well says enough; the whole picture is for the one that did not.
     if (ended.failure && ended.summary) terminal.console.line(`\n${ended.summary}`);
     if (ended.failure) throw ended.failure;
+    // A step may end well although Ctrl-C came in its last moment; the next one must not begin.
+    terminal.signal.throwIfAborted();
     return ended.outputs;
   };
   const opened = await run('Preflight', 'preflight', {

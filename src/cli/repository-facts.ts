@@ -8,6 +8,8 @@ export interface RepositoryFacts {
   readonly vercelTeam?: string;
   readonly backendPath?: string;
   readonly migrations?: string;
+  /** `deploy.healthcheckPath` of railway.json. */
+  readonly healthPath?: string;
 }
 
 const frontendFiles =
@@ -18,7 +20,7 @@ const frontendNames = /^(frontend|web|client|site|www)$/;
 const backendNames = /^(backend|api|server)$/;
 const skipped = new Set(['node_modules', '.git', '.next', '.venv', 'dist', 'build', 'lib', 'coverage']);
 
-/** Looks at most four folders deep, at names and at `.vercel/project.json` only. */
+/** Looks at most four folders deep, at names, `railway.json` and `.vercel/project.json` only. */
 export async function readRepository(root: string): Promise<RepositoryFacts> {
   const folders = await foldersBelow(root, 4);
   const shallow = folders.filter(({path}) => path.split('/').length <= 2);
@@ -33,6 +35,7 @@ export async function readRepository(root: string): Promise<RepositoryFacts> {
     ...(frontend !== undefined && {frontendPath: frontend}),
     ...(backend !== undefined && {backendPath: backend}),
     ...(migrations && {migrations}),
+    ...(await healthcheck(root, backend ?? '.')),
     ...(await linkedProject(root, frontend ?? '.')),
   };
 }
@@ -83,4 +86,14 @@ async function linkedProject(
     }
   }
   return {};
+}
+
+async function healthcheck(root: string, backend: string): Promise<Pick<RepositoryFacts, 'healthPath'>> {
+  try {
+    const text = await readFile(join(root, backend, 'railway.json'), 'utf8');
+    const path = (JSON.parse(text) as {deploy?: {healthcheckPath?: unknown}}).deploy?.healthcheckPath;
+    return typeof path === 'string' && path.startsWith('/') ? {healthPath: path} : {};
+  } catch {
+    return {};
+  }
 }

@@ -19,6 +19,7 @@ beforeEach(() => {
     'frontend/.vercel/project.json': '{"projectId":"prj_shop","orgId":"team_acme"}',
     'backend/requirements.txt': 'flask',
     'backend/migrations/001.sql': '',
+    'backend/railway.json': '{"deploy":{"healthcheckPath":"/api/health"}}',
   })) {
     mkdirSync(join(repository, path, '..'), {recursive: true});
     writeFileSync(join(repository, path), text);
@@ -55,6 +56,7 @@ test('writes what it found, and says what is left to do', async () => {
     product: 'shop',
     frontend: {project: 'prj_shop', team: 'team_acme', path: 'frontend'},
     backend: {service: 'api', path: 'backend'},
+    checks: [{name: 'home page'}, {name: 'backend', path: '/api/health'}],
     database: {migrations: 'backend/migrations'},
     backup: {recipients: ['keys/backup.asc']},
   });

@@ -59,7 +59,7 @@ test('Ctrl-C in the middle brings both sides back, leaves a pin, and ends with 1
   const before = await serving(world);
   await world.product.release('v1');
   const released = await run(['release', '--skip-backup'], /Gate the candidate/);
-  expect(released.exitCode).toBe(130);
+  expect(`${released.exitCode}\n${released.stdout}${released.stderr}`).toMatch(/^130\n[\s\S]*Going back/);
   expect(await serving(world)).toEqual(before);
 
   const pinned = JSON.parse((await run(['pins', '--json'])).stdout) as {outputs: {pinned: string}};
