@@ -1,5 +1,11 @@
 // npm run bench -- monitor [--seed N] [--days D]: a simulated year of minute checks over 20 services, the time to an
 // alarm, and what the history of a year weighs.
+import {createServer} from 'node:http';
+import {performance} from 'node:perf_hooks';
+import {defaultHistoryPolicy, History} from '../../lib/src/monitor/history.js';
+import {memoryFiles} from '../../lib/src/monitor/history-files.js';
+import {openProber} from '../../lib/src/monitor/round.js';
+import {writeSampleHistory} from '../../lib/src/monitor/sample-history.js';
 import {
   evidenceWatch,
   falseAlarms,
@@ -42,5 +48,45 @@ for (const [name, make] of Object.entries(rules)) {
   console.log(`  ${wanted(Math.max(...alarms) <= 1)}: at most one false alarm a service a year`);
   console.log(`  ${wanted(Math.max(...dead) <= 3)}: a dead service alarmed within 3 rounds`);
   console.log(`  ${wanted(median(partial) <= 30)}: a service failing 20 % alarmed within 30 rounds (median)`);
+}
+
+// A year of history: rounds each minute would take long to make, so one day of them is weighed, and a year of hours.
+{
+  const dayMs = 86_400_000;
+  const names = Array.from({length: 20}, (_, i) => `service ${i + 1}`);
+  const weigh = async (sample, policy) => {
+    const files = memoryFiles();
+    const history = new History(files, {...defaultHistoryPolicy, ...policy});
+    await writeSampleHistory(history, {services: names, nowMs: Date.UTC(2026, 10, 23), seed, ...sample});
+    const bytes = (folder) =>
+      [...files.texts].filter(([name]) => name.startsWith(folder)).reduce((sum, [, text]) => sum + Buffer.byteLength(text), 0);
+    const days = (folder) => [...files.texts.keys()].filter((name) => name.startsWith(folder)).length;
+    return ['rounds', 'minutes', 'hours'].map((folder) => bytes(folder) / Math.max(1, days(folder)));
+  };
+  const [, minutes] = await weigh({days: 10, everyMs: 60_000}, {keepRoundsMs: dayMs});
+  const [rounds] = await weigh({days: 2, everyMs: 60_000}, {});
+  const [, , hours] = await weigh({days: 10, everyMs: 60_000}, {keepRoundsMs: dayMs, keepMinutesMs: 2 * dayMs});
+  const total = 7 * rounds + 28 * minutes + 330 * hours;
+  console.log(`history of a year, 20 services each minute: ${(total / 1e6).toFixed(1)} MB (a day of rounds ${(rounds / 1e3).toFixed(0)} kB, of five minutes ${(minutes / 1e3).toFixed(0)} kB, of hours ${(hours / 1e3).toFixed(0)} kB)`);
+  console.log(`  ${wanted(total < 20e6)}: under 20 MB`);
+}
+
+// One round over a thousand services, each answering after 20 ms.
+{
+  const server = createServer((_request, response) => setTimeout(() => response.end('ok'), 20));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const checks = Array.from({length: 1_000}, (_, i) => ({name: `service ${i}`, url: `${url}/${i}`}));
+  await using prober = openProber({checks, side: {urls: {}}, signal: new AbortController().signal});
+  const startedMs = performance.now();
+  const {round} = await prober.round('scheduled');
+  const tookMs = performance.now() - startedMs;
+  const ok = [...round.results.values()].filter(({outcome}) => outcome === 'ok').length;
+  const memory = process.resourceUsage().maxRSS / 1024;
+  console.log(`one round over 1,000 services: ${(tookMs / 1e3).toFixed(2)} s, ${ok} ok, peak memory of this process with the server ${memory.toFixed(0)} MB`);
+  console.log(`  ${wanted(tookMs < 5_000 && ok === 1_000)}: under 5 s`);
+  console.log(`  ${wanted(memory < 300)}: under 300 MB`);
+  server.closeAllConnections();
+  server.close();
 }
 process.exit(missed ? 1 : 0);

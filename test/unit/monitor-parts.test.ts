@@ -71,8 +71,7 @@ describe('lines', () => {
           const all = whole.join('');
           const cut = at % (all.length + 1);
           const kept = openLines(all.slice(0, cut) + sealLine('after'));
-          let length = 0;
-          const complete = whole.filter((line) => (length += line.length) <= cut).length;
+          const complete = whole.filter((_line, i) => whole.slice(0, i + 1).join('').length <= cut).length;
           expect(kept.lines.length).toBe(complete + 1);
           expect(kept.lines.at(-1)).toBe('after');
           expect(kept.damaged).toBeLessThanOrEqual(1);
