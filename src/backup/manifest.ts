@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import * as z from 'zod';
 import {Failure} from '../kernel/errors.js';
+import {oneLine} from '../kernel/text.js';
 import {setIdTime} from './set-name.js';
 
 /**
@@ -136,15 +137,21 @@ export function decodeManifest(
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw unreadable(`has a bad \`${issue.path.join('.')}\`: ${issue.message}`, parsed.error);
+    throw unreadable(
+      `has a bad \`${oneLine(issue.path.join('.'), 120)}\`: ${oneLine(issue.message, 200)}`,
+      parsed.error,
+    );
   }
   const manifest = parsed.data;
   // Ids carry the moment too, so that sorting by id is sorting by what the manifests say.
   if (setIdTime(manifest.id) !== Math.floor(manifestTime(manifest) / 1000) * 1000)
-    throw unreadable(`says it was started at ${manifest.startedAt}, but is called ${manifest.id}`, undefined);
+    throw unreadable(
+      `says it was started at ${manifest.startedAt}, but is called ${oneLine(manifest.id, 60)}`,
+      undefined,
+    );
   for (const key of ['id', 'project', 'environment'] as const) {
     if (expected && manifest[key] !== expected[key])
-      throw unreadable(`says ${key} ${manifest[key]}, but lies under ${expected[key]}`, undefined);
+      throw unreadable(`says ${key} ${oneLine(manifest[key], 60)}, but lies under ${expected[key]}`, undefined);
   }
   return manifest;
 }

@@ -60,10 +60,12 @@ export function setIdTime(id: SetId): number {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-/** Splits a key of a series into the set and the file in it; undefined for plans and foreign objects. */
+/** Splits a key of a series into the set and the file in it; undefined for plans, foreign objects and names that no folder can hold. */
 export function splitKey(series: Series, key: string): {readonly id: SetId; readonly name: string} | undefined {
   const prefix = seriesPrefix(series);
   if (!key.startsWith(prefix)) return undefined;
   const [id = '', ...name] = key.slice(prefix.length).split('/');
-  return isSetId(id) && name.length === 1 && name[0] ? {id, name: name[0]} : undefined;
+  return isSetId(id) && name.length === 1 && name[0] && !/^\.{1,2}$|[\\\p{Cc}]/u.test(name[0])
+    ? {id, name: name[0]}
+    : undefined;
 }

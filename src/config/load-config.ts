@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import {type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit} from 'yaml';
 import type {core} from 'zod';
-import {Failure, type Problem, refusal} from '../kernel/errors.js';
+import {Failure, messageOf, type Problem, refusal} from '../kernel/errors.js';
 import {contradictions} from './contradictions.js';
 import {type Config, configSchema} from './schema.js';
 import {closest} from './suggestion.js';
@@ -62,7 +62,7 @@ export function parseConfig(text: string, file: string): LoadedConfig {
   }
   refuseUnreadable(document, file, at);
   const position = (path: ReadonlyArray<PropertyKey>) => offsetOf(document, path);
-  const parsed = configSchema.safeParse(document.toJS());
+  const parsed = configSchema.safeParse(plainValue(document, file, at));
   const problems: Problem[] = parsed.success
     ? contradictions(parsed.data).map((p) => ({
         where: `${at(position(p.path))} ${keyText(p.path)}`,
@@ -97,6 +97,24 @@ function refuseUnreadable(document: Document, file: string, at: (offset: number)
     },
   });
   if (problems.length) throw refusal('CONFIG', file, problems);
+}
+
+/** The file as plain values. Anchors may repeat a value, but neither hold themselves nor grow without end. */
+function plainValue(document: Document, file: string, at: (offset: number) => string): unknown {
+  try {
+    const value: unknown = document.toJS();
+    // Throws for a value that holds itself, which nothing after this could print.
+    JSON.stringify(value);
+    return value;
+  } catch (error) {
+    throw refusal('CONFIG', file, [
+      {
+        where: `${at(0)} \`(whole file)\``,
+        what: `cannot be read (${messageOf(error).split('\n')[0]})`,
+        remedy: 'Write the values out instead of repeating them by anchors (`&` and `*`)',
+      },
+    ]);
+  }
 }
 
 function problemsOf(

@@ -1,4 +1,4 @@
-import {parseJson} from './record.js';
+import {isMoment, parseJson} from './record.js';
 import type {Pin} from './store.js';
 
 type PinFacts = Omit<Pin, 'id' | 'createdAtMs'>;
@@ -19,10 +19,12 @@ export function parsePin(payload: unknown): PinFacts | undefined {
   const value = typeof payload === 'string' ? parseJson(payload) : payload;
   if (typeof value !== 'object' || value === null) return undefined;
   const {schema, who, why, untilMs, release} = value as Record<string, unknown>;
-  if (schema !== 'switchback-pin/1' || typeof untilMs !== 'number') return undefined;
+  if (schema !== 'switchback-pin/1' || !isMoment(untilMs)) return undefined;
+  // Nothing but text is read: anything else may throw when it is made into one.
+  if (typeof who !== 'string' || typeof why !== 'string') return undefined;
   return {
-    who: String(who).slice(0, 80),
-    why: String(why).slice(0, 300),
+    who: who.slice(0, 80),
+    why: why.slice(0, 300),
     untilMs,
     ...(typeof release === 'string' && {release: release.slice(0, 80)}),
   };

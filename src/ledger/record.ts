@@ -113,7 +113,7 @@ function parseAnchors(value: unknown, refuse: (what: string) => Failure): Stored
 
 function readAnchor(component: 'frontend' | 'backend', anchor: Record<string, unknown>): StoredAnchor {
   const text = (key: string) => (typeof anchor[key] === 'string' ? {[key]: (anchor[key] as string).slice(0, 300)} : {});
-  const time = (key: string) => (typeof anchor[key] === 'number' ? (anchor[key] as number) : 0);
+  const time = (key: string) => (isMoment(anchor[key]) ? anchor[key] : 0);
   const restorable =
     isObject(anchor.restorable) && (anchor.restorable.by === 'rebuild' || anchor.restorable.by === 'rollback')
       ? ({by: anchor.restorable.by} as const)
@@ -126,7 +126,7 @@ function readAnchor(component: 'frontend' | 'backend', anchor: Record<string, un
     ...text('image'),
     ...text('url'),
     hosts: Array.isArray(anchor.hosts)
-      ? anchor.hosts.filter((host): host is string => typeof host === 'string').slice(0, 100)
+      ? anchor.hosts.filter((host): host is string => typeof host === 'string' && host.length <= 300).slice(0, 100)
       : [],
     createdAtMs: time('createdAtMs'),
     readAtMs: time('readAtMs'),
@@ -136,6 +136,11 @@ function readAnchor(component: 'frontend' | 'backend', anchor: Record<string, un
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** True for epoch milliseconds that a date can stand for: JSON's 1e999 reads as Infinity, which no date prints. */
+export function isMoment(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= 8.64e15;
 }
 
 /** @returns undefined when the text is not JSON. */

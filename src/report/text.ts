@@ -24,9 +24,9 @@ export function codeBlock(text: string, max = 4_000): string {
   return `${fence}text\n${body}\n${fence}`;
 }
 
-/** Inline code for an id. */
+/** Inline code for an id. A bar would end the cell of a table even inside the code. */
 export function code(text: string, max = 120): string {
-  return `\`${oneLine(text, max).replace(/`/g, "'")}\``;
+  return `\`${oneLine(text, max).replace(/`/g, "'").replace(/\|/g, '\u00a6') || ' '}\``;
 }
 
 /** A Markdown table; cells must already be escaped. */

@@ -1,4 +1,5 @@
 import {type Problem, refusal} from '../kernel/errors.js';
+import {oneLine} from '../kernel/text.js';
 import type {ActionSpec, Field, Inputs} from './spec.js';
 
 /** Words so common that masking them would blank out the log and drop outputs; also refused as secrets: too weak. */
@@ -83,6 +84,5 @@ function missingRemedy(name: string, field: Field<unknown>): string {
 }
 
 function quote(raw: string): string {
-  const oneLine = raw.replace(/\s+/g, ' ');
-  return oneLine.length > 60 ? `"${oneLine.slice(0, 57)}..."` : `"${oneLine}"`;
+  return `"${oneLine(raw, 60)}"`;
 }

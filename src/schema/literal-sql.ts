@@ -47,11 +47,15 @@ const dialects: Readonly<Record<string, Dialect>> = {
   },
 };
 
+/** Characters. The time to read one grows with the square of its length, and a pull request may bring any text. */
+const longestProgram = 24_000;
+
 /**
  * The text of the way up with everything but its SQL blanked out, so that line numbers are those of the file.
  * @returns undefined when there is more to it than literal SQL.
  */
 export function literalSql(layout: string, text: string): string | undefined {
+  if (text.length > longestProgram) return undefined;
   const dialect = dialects[layout];
   const up = dialect?.up.exec(text);
   if (!dialect || !up) return undefined;
@@ -75,7 +79,8 @@ function keepOnly(text: string, parts: ReadonlyArray<readonly [number, number]>)
   let at = 0;
   for (const [from, to] of parts) {
     const part = text.slice(from, to);
-    kept += `${blank(at, from)}${part.replace(/;?\s*$/, '')};${/\s*$/.exec(part)![0]}`;
+    const said = part.trimEnd();
+    kept += `${blank(at, from)}${said.endsWith(';') ? said : `${said};`}${part.slice(said.length)}`;
     at = to;
   }
   return kept;

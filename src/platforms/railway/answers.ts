@@ -83,8 +83,8 @@ const meanings: Readonly<Record<string, string>> = {
 /** The failure that an `errors` array stands for. GraphQL reports failures with HTTP 200, so the array alone decides. */
 export function failureOf(operation: string, errors: readonly GraphqlError[], http: number): Failure {
   const first = errors[0] ?? {};
-  const said = cleanLine(String(first.message ?? 'an error without a message'), 300);
-  const extension = String(first.extensions?.code ?? '');
+  const said = cleanLine(textOf(first.message) ?? 'an error without a message', 300);
+  const extension = textOf(first.extensions?.code) ?? '';
   const row = rows.find((candidate) => candidate.when.test(said)) ??
     byCode.get(extension) ?? {
       code: 'RAILWAY_REFUSED',
@@ -101,6 +101,10 @@ export function failureOf(operation: string, errors: readonly GraphqlError[], ht
       details: {operation, http, traceId: trace, path: first.path?.[0], errors: errors.length},
     },
   );
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function traceOf(error: GraphqlError): string | undefined {
@@ -190,7 +194,7 @@ export function isRefusedAccess(error: unknown): error is Failure {
 /** `Retry-After` in seconds or as a date. */
 export function retryAfterMs(value: string | null, nowMs: number): number | undefined {
   if (!value) return undefined;
-  if (/^\d+(\.\d+)?$/.test(value.trim())) return Math.ceil(Number(value) * 1_000);
+  if (/^\d+(\.\d+)?$/.test(value.trim())) return Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(Number(value) * 1_000));
   const at = Date.parse(value);
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }

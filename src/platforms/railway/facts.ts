@@ -24,21 +24,21 @@ export interface DeploymentFacts {
 
 /** Undefined for a row without an id or a status: those are never believed. */
 export function factsOf(raw: RawDeployment | null | undefined): DeploymentFacts | undefined {
-  if (!raw || !text(raw.id) || !text(raw.status)) return undefined;
+  if (!raw || typeof raw !== 'object' || !text(raw.id) || !text(raw.status)) return undefined;
   const meta = isRecord(raw.meta) ? raw.meta : {};
   const marker = readMarker(text(meta.cliMessage) ?? text(meta.commitMessage));
   return {
     id: raw.id!,
     status: raw.status!,
-    createdAtMs: Date.parse(raw.createdAt ?? '') || 0,
+    createdAtMs: Date.parse(text(raw.createdAt) ?? '') || 0,
     commit: (text(meta.commitHash) ?? marker?.commit)?.toLowerCase(),
     image: imageOf(meta),
     release: marker?.release,
     skippedReason: reason(meta.skippedReason) ?? reason(meta.reason),
     canRollback: raw.canRollback === true,
     canRedeploy: raw.canRedeploy === true,
-    stopped: raw.deploymentStopped ?? undefined,
-    instances: raw.instances?.map((instance) => String(instance.status)),
+    stopped: typeof raw.deploymentStopped === 'boolean' ? raw.deploymentStopped : undefined,
+    instances: Array.isArray(raw.instances) ? raw.instances.map(statusOf) : undefined,
     host: text(raw.staticUrl)?.replace(/^https?:\/\//, ''),
   };
 }
@@ -47,7 +47,13 @@ export function factsOf(raw: RawDeployment | null | undefined): DeploymentFacts 
 export function factsList(
   connection: {readonly edges?: ReadonlyArray<{readonly node?: RawDeployment | null}>} | null | undefined,
 ): DeploymentFacts[] {
-  return (connection?.edges ?? []).flatMap((edge) => factsOf(edge.node) ?? []);
+  const edges: unknown = connection?.edges;
+  if (!Array.isArray(edges)) return [];
+  return edges.flatMap((edge: unknown) => (isRecord(edge) ? (factsOf(edge.node as RawDeployment) ?? []) : []));
+}
+
+function statusOf(instance: unknown): string {
+  return (isRecord(instance) && text(instance.status)) || 'UNKNOWN';
 }
 
 function imageOf(meta: Record<string, unknown>): string | undefined {

@@ -1,7 +1,7 @@
 import {Failure} from '../../kernel/errors.js';
 import type {Call} from './api.js';
 import type {Vercel} from './context.js';
-import {type Json, number, record, text} from './json.js';
+import {type Json, moment, record, text} from './json.js';
 
 /** Keys written into a deployment's `meta`, by which a deployment of ours is found again. */
 export const metaRelease = 'switchbackRelease';
@@ -36,7 +36,7 @@ export function deploymentOf(raw: Json): DeploymentRecord {
     projectId: text(raw.projectId),
     commit: commitOf(raw, meta),
     release: text(meta[metaRelease]),
-    createdAtMs: number(raw.createdAt) ?? number(raw.created) ?? 0,
+    createdAtMs: moment(raw.createdAt) ?? moment(raw.created) ?? 0,
     raw,
   };
 }

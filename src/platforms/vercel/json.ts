@@ -15,3 +15,7 @@ export const records = (value: unknown): Json[] =>
 
 export const texts = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+
+/** Epoch milliseconds that a date can stand for. */
+export const moment = (value: unknown): number | undefined =>
+  typeof value === 'number' && Math.abs(value) <= 8.64e15 ? value : undefined;
