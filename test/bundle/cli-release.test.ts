@@ -57,7 +57,7 @@ test('a bad release comes back by itself and ends with 1', async () => {
 
 test('Ctrl-C in the middle brings both sides back, leaves a pin, and ends with 130', async () => {
   const before = await serving(world);
-  await world.product.release('v1');
+  await world.product.release('bad-after-promotion');
   const released = await run(['release', '--skip-backup'], /Gate the candidate/);
   expect(`${released.exitCode}\n${released.stdout}${released.stderr}`).toMatch(/^130\n[\s\S]*Going back/);
   expect(await serving(world)).toEqual(before);
