@@ -41,7 +41,7 @@ async function readLedger(url: string): Promise<number> {
     GITHUB_API_URL: url,
   });
   let releases = 0;
-  for await (const record of openGitHubStore(access.request, {environment: 'production'}).list(50))
-    if (record.events.length) releases++;
+  for await (const record of openGitHubStore(access.request, {environment: 'production'}).list(1_000))
+    releases += record.release ? 1 : 0;
   return releases;
 }

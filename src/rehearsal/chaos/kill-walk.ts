@@ -163,7 +163,7 @@ async function playCase(ground: Ground, kill: KillCase, readLedger: WalkOptions[
     ...brokenSteps(ends, killed),
     ...inFlightLeft(world, before),
     ...(await afterwards(world, before)),
-    ...(await unreadable(() => readLedger(world.github.url))),
+    ...(await unreadable(world, readLedger)),
   ];
   await releasePins(world);
   return {kill, reached: killed, request, violations, ms: Date.now() - startedMs};
@@ -280,7 +280,7 @@ function inFlightLeft(world: World, {backend}: Look): string[] {
 
 /** Waits until nothing moves any more, then compares. */
 async function afterwards(world: World, before: Look): Promise<string[]> {
-  await Promise.race([world.railway.settled(), sleep(20_000)]);
+  await Promise.race([world.railway.settled(), sleep(20_000, undefined, {ref: false})]);
   const now = await serving(world);
   const railway = world.railway.state().deployments.filter((one) => !before.railwayIds.has(one.id));
   const vercel = world.vercel.state().deployments.filter((one) => !before.vercelIds.has(one.id));
@@ -295,9 +295,12 @@ async function afterwards(world: World, before: Look): Promise<string[]> {
   ];
 }
 
-async function unreadable(read: () => Promise<number>): Promise<string[]> {
+/** The product's own reader must find each release that GitHub holds. */
+async function unreadable(world: World, read: WalkOptions['readLedger']): Promise<string[]> {
+  const held = world.github.deployments('switchback-release').length;
   try {
-    return (await read()) > 0 ? [] : ['the ledger lists no release'];
+    const listed = await read(world.github.url);
+    return listed === held ? [] : [`the ledger lists ${listed} of ${held} releases`];
   } catch (error) {
     return [`the ledger cannot be read: ${error instanceof Error ? error.message : String(error)}`];
   }
