@@ -2,6 +2,8 @@ import {LatencySketch} from './latency-sketch.js';
 import type {Round} from './sample.js';
 import {sealLine, shortHash} from './sealed-line.js';
 
+const {floor, min} = Math;
+
 /** What is kept of one service in one span of time; spans of any length add up. */
 export class Tally {
   probes = 0;
@@ -43,8 +45,8 @@ export function bucketsOf(rounds: readonly Round[], spanMs: number, maxGapMs: nu
   const last = new Map<string, number>();
   const vouch = (service: string, fromMs: number, untilMs: number) => {
     for (let at = fromMs; at < untilMs; ) {
-      const startMs = Math.floor(at / spanMs) * spanMs;
-      const endMs = Math.min(untilMs, startMs + spanMs);
+      const startMs = floor(at / spanMs) * spanMs;
+      const endMs = min(untilMs, startMs + spanMs);
       tallyAt(startMs, service).knownS += (endMs - at) / 1_000;
       at = endMs;
     }
@@ -52,9 +54,9 @@ export function bucketsOf(rounds: readonly Round[], spanMs: number, maxGapMs: nu
   for (const round of inOrder(rounds)) {
     if (round.kind !== 'scheduled') continue;
     for (const [service, result] of round.results) {
-      const tally = tallyAt(Math.floor(round.atMs / spanMs) * spanMs, service);
+      const tally = tallyAt(floor(round.atMs / spanMs) * spanMs, service);
       const before = last.get(service);
-      if (before !== undefined) vouch(service, before, Math.min(round.atMs, before + maxGapMs));
+      if (before !== undefined) vouch(service, before, min(round.atMs, before + maxGapMs));
       last.delete(service);
       if (result.outcome === 'unusable') {
         tally.unusable++;
@@ -69,8 +71,8 @@ export function bucketsOf(rounds: readonly Round[], spanMs: number, maxGapMs: nu
   const medianGap = medianGapOf(rounds);
   // The newest probe vouches for as long as its predecessors did, but not into the span after it.
   for (const [service, atMs] of last) {
-    const endOfSpan = Math.floor(atMs / spanMs) * spanMs + spanMs;
-    vouch(service, atMs, Math.min(atMs + Math.min(medianGap, maxGapMs), endOfSpan));
+    const endOfSpan = floor(atMs / spanMs) * spanMs + spanMs;
+    vouch(service, atMs, min(atMs + min(medianGap, maxGapMs), endOfSpan));
   }
   return [...buckets].sort((a, b) => a[0] - b[0]).map(([startMs, tallies]) => ({startMs, tallies}));
 }
@@ -91,7 +93,7 @@ export function inOrder(rounds: readonly Round[]): Round[] {
 export function coarser(buckets: Iterable<Bucket>, spanMs: number): Bucket[] {
   const sums = new Map<number, Map<string, Tally>>();
   for (const {startMs, tallies} of buckets) {
-    const start = Math.floor(startMs / spanMs) * spanMs;
+    const start = floor(startMs / spanMs) * spanMs;
     const sum = sums.get(start) ?? new Map<string, Tally>();
     sums.set(start, sum);
     for (const [service, tally] of tallies) {

@@ -89,7 +89,7 @@ export async function sampleSnapshot(options: SampleOptions = {}): Promise<Snaps
     services,
     nowMs,
     days: 364,
-    everyMs: options.everyMs ?? 900_000,
+    everyMs: options.everyMs ?? 3_600_000,
     seed: 7,
     outages,
     gaps: [
@@ -100,7 +100,7 @@ export async function sampleSnapshot(options: SampleOptions = {}): Promise<Snaps
   return makeSnapshot(history, {
     product: 'shop',
     nowMs,
-    intervalMs: 900_000,
+    intervalMs: 300_000,
     refreshMs: 600_000,
     lastRoundMs: nowMs,
     objective: 0.999,
