@@ -103,8 +103,14 @@ function* inTheirSchemas(statements: readonly ParsedStatement[]): Generator<Pars
   }
 }
 
+/** One line, without what a migration may say of passwords. */
 function short(statement: string): string {
-  const line = statement.replace(/\s+/g, ' ').trim();
+  const line = statement
+    .replace(/\b(password)(\s*=?\s*)(E?'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\4\$)/gi, "$1$2'***'")
+    .replace(/\b(password\s*=\s*)[^\s'"*]+/gi, '$1***')
+    .replace(/\/\/([^\s:@/']+):[^\s@/']+@/g, '//$1:***@')
+    .replace(/\s+/g, ' ')
+    .trim();
   return line.length > 300 ? `${line.slice(0, 299)}…` : line;
 }
 
