@@ -265,9 +265,10 @@ async function note(
     ),
   );
   const restored = results.some((result) => result.state === 'restored');
-  // What was proved before needs no second entry; a release that never changed anything simply failed.
-  if (!left.length && !restored && plan.leaving && ['rolled-back', 'failed'].includes(stateOf(plan.leaving))) return;
-  const kind = left.length || !restored ? 'failed' : 'rolled-back';
+  const wentBack = restored || (plan.leaving && stateOf(plan.leaving) === 'rolled-back');
+  // Noted even when an earlier run did it all: this run announced a change, and an announcement without an end would be
+  // taken for a killed run. A release that never changed anything simply failed.
+  const kind = left.length || !wentBack ? 'failed' : 'rolled-back';
   await ledger.append(plan.leaving?.id, kind, {...serving, verdict: gate?.verdict});
 }
 
