@@ -4,6 +4,7 @@ import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {compile} from './compile.mjs';
+import {errorsPage} from './docs-errors.mjs';
 import {root} from './node24.mjs';
 
 const check = process.argv.includes('--check');
@@ -32,6 +33,8 @@ put(
   configPage,
   fillBlock(readFileSync(join(root, configPage), 'utf8'), 'keys', renderConfigReference(schema), configPage),
 );
+
+put('action-docs/errors.md', errorsPage());
 
 if (stale.length) {
   console.error(`Not what the specs generate: ${stale.join(', ')}\nNext: npm run docs, then commit.`);
