@@ -9,6 +9,7 @@ import {readServerFacts} from '../postgres/server-facts.js';
 import {openSession} from '../postgres/session.js';
 import {startThrowaway} from '../postgres/throwaway-server.js';
 import type {Store} from '../storage/store.js';
+import {refuseForeignKeys} from './content.js';
 import type {Manifest, ManifestDatabase} from './manifest.js';
 import {readPlaintext} from './part-reader.js';
 import {restoreDatabase} from './restore-database.js';
@@ -50,6 +51,8 @@ export interface DrillResult {
 export async function runDrill(request: DrillRequest): Promise<DrillResult> {
   const clock = request.clock ?? systemClock;
   const measured: Measured = {durationMs: {}, notes: [], compared: 0};
+  // The wrong key speaks against the drill, not against the set.
+  refuseForeignKeys(request.manifest, request.keys);
   try {
     await drillParts(request, clock, measured);
     if (request.manifest.database) await drillDatabase(request, request.manifest.database, clock, measured);

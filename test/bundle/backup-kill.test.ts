@@ -42,7 +42,7 @@ describe('the bundle of the backup action', () => {
       measure: 'counts',
       'leftovers-after': '0s',
     };
-  });
+  }, 120_000);
   afterAll(async () => {
     await place?.[Symbol.asyncDispose]();
     await s3?.close();

@@ -22,12 +22,13 @@ describe('GnuPG and this software', () => {
     folder = await mkdtemp(join(tmpdir(), 'switchback-interop-'));
     keys = await makeKeys();
     gnupg = await startGnupg(keys.privateKey);
-  });
+  }, 120_000);
   afterAll(async () => {
     await gnupg?.close();
     await rm(folder, {recursive: true, force: true});
   });
-  const gpg = (...args: string[]) => run('gpg', ['--homedir', gnupg.home, '--batch', '--quiet', '--yes', '--trust-model', 'always', ...args]);
+  const gpg = (...args: string[]) =>
+    run('gpg', ['--homedir', gnupg.home, '--batch', '--quiet', '--yes', '--trust-model', 'always', ...args]);
 
   test.each(sizes)('what we encrypt (%d bytes) gpg decrypts', async (bytes) => {
     const recipients = await loadRecipients([keys.publicKey], {nowMs: Date.now()});
@@ -49,9 +50,19 @@ describe('GnuPG and this software', () => {
   test.each(sizes)('what gpg encrypts (%d bytes) we decrypt', async (bytes) => {
     const body = pattern(bytes);
     await writeFile(join(folder, 'theirs'), body);
-    await gpg('-z0', '--recipient', 'rehearsal@switchback.invalid', '--output', join(folder, 'theirs.pgp'), '--encrypt', join(folder, 'theirs'));
+    await gpg(
+      '-z0',
+      '--recipient',
+      'rehearsal@switchback.invalid',
+      '--output',
+      join(folder, 'theirs.pgp'),
+      '--encrypt',
+      join(folder, 'theirs'),
+    );
     const key = await unlockPrivateKey(keys.privateKey);
-    expect((await collect(decryptWith([key], pieces(await readFile(join(folder, 'theirs.pgp')), 4_096)))).equals(body)).toBe(true);
+    expect(
+      (await collect(decryptWith([key], pieces(await readFile(join(folder, 'theirs.pgp')), 4_096)))).equals(body),
+    ).toBe(true);
   });
 
   test('a signature of ours gpg verifies, and one of gpg we verify', async () => {
@@ -63,14 +74,21 @@ describe('GnuPG and this software', () => {
     const theirs = await readFile(join(folder, 'gpg.asc'), 'utf8');
     expect(await verifyDetached(body, theirs, [keys.publicKey])).toMatch(/^[0-9A-F]{40}$/);
     await expect(verifyDetached(pattern(9_999), theirs, [keys.publicKey])).rejects.toMatchObject({code: 'SIGNATURE'});
-    await expect(verifyDetached(body, theirs, [(await makeKeys()).publicKey])).rejects.toMatchObject({code: 'SIGNATURE'});
+    await expect(verifyDetached(body, theirs, [(await makeKeys()).publicKey])).rejects.toMatchObject({
+      code: 'SIGNATURE',
+    });
   });
 
   test('a key that is locked needs its passphrase', async () => {
     const {encryptKey, readPrivateKey} = await import('openpgp');
-    const locked = (await encryptKey({privateKey: await readPrivateKey({armoredKey: keys.privateKey}), passphrase: 'correct horse'})).armor();
+    const locked = (
+      await encryptKey({privateKey: await readPrivateKey({armoredKey: keys.privateKey}), passphrase: 'correct horse'})
+    ).armor();
     await expect(unlockPrivateKey(locked)).rejects.toMatchObject({code: 'PRIVATE_KEY'});
-    await expect(unlockPrivateKey(locked, 'wrong horse')).rejects.toMatchObject({code: 'PRIVATE_KEY', message: expect.not.stringContaining('wrong horse')});
+    await expect(unlockPrivateKey(locked, 'wrong horse')).rejects.toMatchObject({
+      code: 'PRIVATE_KEY',
+      message: expect.not.stringContaining('wrong horse'),
+    });
     expect((await unlockPrivateKey(locked, 'correct horse')).fingerprint).toMatch(/^[0-9A-F]{40}$/);
   });
 });
@@ -81,19 +99,51 @@ describe('other clients of the same store', () => {
 
   async function stored() {
     const s3 = await startS3({...testCredentials, buckets: ['backups']});
-    const store = openS3Store({bucket: 'backups', prefix: 'sb', region: 'us-east-1', endpoint: s3.url, pathStyle: true, credentials: testCredentials});
+    const store = openS3Store({
+      bucket: 'backups',
+      prefix: 'sb',
+      region: 'us-east-1',
+      endpoint: s3.url,
+      pathStyle: true,
+      credentials: testCredentials,
+    });
     await store.upload('v1/object.pgp', pieces(body, 1_000_003), {ifAbsent: true});
     store.close();
     return s3;
   }
   const shaOf = async (command: string, args: string[], env: Record<string, string>) => {
-    const {stdout} = await run(command, args, {env: {PATH: process.env['PATH'], HOME: '/nonexistent', ...env}, encoding: 'buffer', maxBuffer: 64_000_000});
-    return createHash('sha256').update(stdout as unknown as Buffer).digest('hex');
+    const {stdout} = await run(command, args, {
+      env: {PATH: process.env['PATH'], HOME: '/nonexistent', ...env},
+      encoding: 'buffer',
+      maxBuffer: 64_000_000,
+    });
+    return createHash('sha256')
+      .update(stdout as unknown as Buffer)
+      .digest('hex');
   };
 
   const readers: ReadonlyArray<readonly [program: string, read: (endpoint: string) => Promise<string>]> = [
-    ['aws', (endpoint) => shaOf('aws', ['--endpoint-url', endpoint, 's3', 'cp', '--quiet', 's3://backups/sb/v1/object.pgp', '-'], {AWS_ACCESS_KEY_ID: testCredentials.accessKeyId, AWS_SECRET_ACCESS_KEY: testCredentials.secretAccessKey, AWS_DEFAULT_REGION: 'us-east-1'})],
-    ['rclone', (endpoint) => shaOf('rclone', ['cat', ':s3:backups/sb/v1/object.pgp'], {RCLONE_CONFIG: '/nonexistent/rclone.conf', RCLONE_S3_PROVIDER: 'Other', RCLONE_S3_ENDPOINT: endpoint, RCLONE_S3_REGION: 'us-east-1', RCLONE_S3_ACCESS_KEY_ID: testCredentials.accessKeyId, RCLONE_S3_SECRET_ACCESS_KEY: testCredentials.secretAccessKey})],
+    [
+      'aws',
+      (endpoint) =>
+        shaOf('aws', ['--endpoint-url', endpoint, 's3', 'cp', '--quiet', 's3://backups/sb/v1/object.pgp', '-'], {
+          AWS_ACCESS_KEY_ID: testCredentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: testCredentials.secretAccessKey,
+          AWS_DEFAULT_REGION: 'us-east-1',
+        }),
+    ],
+    [
+      'rclone',
+      (endpoint) =>
+        shaOf('rclone', ['cat', ':s3:backups/sb/v1/object.pgp'], {
+          RCLONE_CONFIG: '/nonexistent/rclone.conf',
+          RCLONE_S3_PROVIDER: 'Other',
+          RCLONE_S3_ENDPOINT: endpoint,
+          RCLONE_S3_REGION: 'us-east-1',
+          RCLONE_S3_ACCESS_KEY_ID: testCredentials.accessKeyId,
+          RCLONE_S3_SECRET_ACCESS_KEY: testCredentials.secretAccessKey,
+        }),
+    ],
   ];
   for (const [program, read] of readers) {
     const check = programPath(program) ? test : test.skip;

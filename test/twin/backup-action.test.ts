@@ -40,7 +40,7 @@ describe('the backup and restore actions', () => {
       'storage-secret-access-key': testCredentials.secretAccessKey,
     };
     withKey = {...access, 'private-key': world.keys.privateKey};
-  });
+  }, 120_000);
   afterAll(async () => {
     await place?.[Symbol.asyncDispose]();
     await s3?.close();

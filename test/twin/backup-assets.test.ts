@@ -39,7 +39,7 @@ describe('an asset folder', () => {
     await chmod(join(folder, 'src/run.sh'), 0o755);
     await utimes(join(folder, 'src/run.sh'), 1_700_000_000, 1_700_000_000);
     await symlink('deep/er/ü name.bin', join(folder, 'src/link'));
-  });
+  }, 120_000);
   afterEach(() => rm(folder, {recursive: true, force: true}));
 
   test.each([
@@ -110,7 +110,7 @@ describe('an archive from elsewhere', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'switchback-extract-'));
-  });
+  }, 120_000);
   afterEach(() => rm(folder, {recursive: true, force: true}));
 
   test.each<

@@ -22,7 +22,7 @@ describe('a backup that cannot be whole', () => {
   beforeAll(async () => {
     world = await startBackupWorld();
     url = await world.database('shop');
-  });
+  }, 120_000);
   afterEach(async () => {
     for (const close of open.splice(0)) await close();
     const left = await all(world.store.list(''));

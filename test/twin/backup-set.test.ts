@@ -23,7 +23,7 @@ describe('a set', () => {
     streamed = await world.backUp(url, {
       database: {connection: parseConnection(url), expectedTables: [], depth: 'digests', compression: 'stream'},
     });
-  });
+  }, 120_000);
   afterAll(async () => world?.[Symbol.asyncDispose]());
 
   test('is sealed by a manifest that names what it holds', async () => {

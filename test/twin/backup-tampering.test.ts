@@ -37,7 +37,7 @@ describe('a set in which one byte was changed', () => {
       const path = join(world.store.location, set.prefix, name);
       files.set(name, {path, bytes: await readFile(path)});
     }
-  });
+  }, 120_000);
   afterAll(async () => world?.[Symbol.asyncDispose]());
 
   /** What anyone does before trusting a set: who sealed it, then whether the stored bytes are what was sealed. */

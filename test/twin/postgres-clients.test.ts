@@ -32,7 +32,7 @@ exec /usr/bin/env -i "\${passed[@]}" "$@"
     await writeFile(join(folder, 'docker'), script);
     await chmod(join(folder, 'docker'), 0o755);
     env = {PATH: folder, SWITCHBACK_PG_BIN: join(world.folder, 'none')};
-  });
+  }, 120_000);
   afterAll(async () => world?.[Symbol.asyncDispose]());
 
   // The folders of packages are looked at wherever PATH points; this test needs a machine where they hold nothing.

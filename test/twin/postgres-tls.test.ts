@@ -54,7 +54,7 @@ describe.each([
     await client.connect();
     await client.query('CREATE TABLE t (a int)');
     await client.end();
-  });
+  }, 120_000);
   afterAll(async () => {
     await server?.close();
     await rm(folder, {recursive: true, force: true});

@@ -26,7 +26,7 @@ describe('a restore drill', () => {
   beforeAll(async () => {
     world = await startBackupWorld();
     set = await world.backUp(await world.database('shop'));
-  });
+  }, 120_000);
   afterAll(async () => world?.[Symbol.asyncDispose]());
 
   test('restores into a server of its own, compares everything, and its result lies beside the set', async () => {

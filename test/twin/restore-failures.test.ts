@@ -1,13 +1,13 @@
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {readPlaintext} from '../../src/backup/part-reader.js';
 import {type DatabaseRestore, restoreDatabase} from '../../src/backup/restore-database.js';
 import type {SetResult} from '../../src/backup/write-set.js';
+import {fakeClock} from '../../src/kernel/clock.js';
+import {findClientTools} from '../../src/postgres/client-tools.js';
 import {parseConnection} from '../../src/postgres/connection.js';
 import {restoreArchive} from '../../src/postgres/restore.js';
 import {swapDatabases} from '../../src/postgres/swap.js';
-import {findClientTools} from '../../src/postgres/client-tools.js';
-import {readPlaintext} from '../../src/backup/part-reader.js';
-import {type StoreFault, faulty} from '../../src/storage/faults.js';
-import {fakeClock} from '../../src/kernel/clock.js';
+import {faulty, type StoreFault} from '../../src/storage/faults.js';
 import {type BackupWorld, startBackupWorld} from './backup-world.js';
 
 /** Whatever goes wrong in a restore, nothing that users reach has changed and no half-made database stays. */
@@ -19,17 +19,39 @@ describe('a restore that cannot be whole', () => {
   beforeAll(async () => {
     world = await startBackupWorld();
     set = await world.backUp(await world.database('shop'));
-  });
+  }, 120_000);
   afterAll(async () => world?.[Symbol.asyncDispose]());
 
   const attempt = (more: Partial<DatabaseRestore> = {}) =>
-    restoreDatabase({store: world.store, manifest: set.manifest, keys: [world.unlocked], server: world.admin, database: 'half', owners: 'drop', env: process.env, signal, clock: fakeClock(), ...more});
-  const databases = async () => (await world.sql(world.server.url, 'SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1')).map(({datname}) => datname);
+    restoreDatabase({
+      store: world.store,
+      manifest: set.manifest,
+      keys: [world.unlocked],
+      server: world.admin,
+      database: 'half',
+      owners: 'drop',
+      env: process.env,
+      signal,
+      clock: fakeClock(),
+      ...more,
+    });
+  const databases = async () =>
+    (await world.sql(world.server.url, 'SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1')).map(
+      ({datname}) => datname,
+    );
 
   test.each<[rule: string, fault: StoreFault, code: string]>([
     ['21: a changed byte', {operation: 'get', key: 'database', kind: 'corrupt'}, 'SET_DIGEST'],
-    ['33: a part that ends early, again and again', {operation: 'get', key: 'database', kind: 'cut', times: 99}, 'SET_INCOMPLETE'],
-    ['11: a connection that breaks, again and again', {operation: 'get', key: 'database', kind: 'break', times: 99}, 'STORE_UNAVAILABLE'],
+    [
+      '33: a part that ends early, again and again',
+      {operation: 'get', key: 'database', kind: 'cut', times: 99},
+      'SET_INCOMPLETE',
+    ],
+    [
+      '11: a connection that breaks, again and again',
+      {operation: 'get', key: 'database', kind: 'break', times: 99},
+      'STORE_UNAVAILABLE',
+    ],
   ])('row %s', async (_rule, fault, code) => {
     await expect(attempt({store: faulty(world.store, [fault])})).rejects.toMatchObject({code});
     expect(await databases()).toEqual(['postgres', 'shop']);
@@ -43,7 +65,9 @@ describe('a restore that cannot be whole', () => {
   test('row 22: rows that the archive lacks', async () => {
     const content = set.manifest.database!.content!;
     const tables = content.tables.map((table) => ({...table, digest: '1'}));
-    await expect(attempt({manifest: {...set.manifest, database: {...set.manifest.database!, content: {...content, tables}}}})).rejects.toMatchObject({code: 'RESTORE_DIFFERS', message: expect.stringContaining('content of public.orders')});
+    await expect(
+      attempt({manifest: {...set.manifest, database: {...set.manifest.database!, content: {...content, tables}}}}),
+    ).rejects.toMatchObject({code: 'RESTORE_DIFFERS', message: expect.stringContaining('content of public.orders')});
     expect(await databases()).not.toContain('half');
   });
 
@@ -52,12 +76,24 @@ describe('a restore that cannot be whole', () => {
     const [tools] = (await findClientTools(process.env)).filter(({major}) => major === world.server.major);
     const part = set.manifest.parts[0]!;
     const source = readPlaintext({store: world.store, prefix: set.prefix, part, signal}, [world.unlocked]);
-    await expect(restoreArchive({connection: parseConnection(target), tools: tools!, source, around: 'none', env: process.env, signal, owners: 'drop'})).rejects.toMatchObject({message: expect.stringContaining('already exists')});
+    await expect(
+      restoreArchive({
+        connection: parseConnection(target),
+        tools: tools!,
+        source,
+        around: 'none',
+        env: process.env,
+        signal,
+        owners: 'drop',
+      }),
+    ).rejects.toMatchObject({message: expect.stringContaining('already exists')});
   });
 
   test('row 24: an extension that the server lacks is named before anything is made', async () => {
     const content = {...set.manifest.database!.content!, extensions: {vector: '0.8.0'}};
-    await expect(attempt({manifest: {...set.manifest, database: {...set.manifest.database!, content}}})).rejects.toMatchObject({code: 'DATABASE_EXTENSION', message: expect.stringContaining('vector')});
+    await expect(
+      attempt({manifest: {...set.manifest, database: {...set.manifest.database!, content}}}),
+    ).rejects.toMatchObject({code: 'DATABASE_EXTENSION', message: expect.stringContaining('vector')});
     expect(await databases()).not.toContain('half');
   });
 
@@ -67,25 +103,41 @@ describe('a restore that cannot be whole', () => {
     const made = await world.backUp(owned, {allowShrink: true});
     await world.sql(world.server.url, 'DROP DATABASE owned');
     await world.sql(world.server.url, 'DROP ROLE app');
-    await expect(attempt({manifest: made.manifest, owners: 'keep'})).rejects.toMatchObject({message: expect.stringContaining('role "app" does not exist')});
+    await expect(attempt({manifest: made.manifest, owners: 'keep'})).rejects.toMatchObject({
+      message: expect.stringContaining('role "app" does not exist'),
+    });
     expect((await attempt({manifest: made.manifest, database: 'unowned'})).comparison.differences).toEqual([]);
   });
 
   test('row 28: a unique index that hides duplicates', async () => {
     const url = await world.database('doubled', 'CREATE TABLE t (a int UNIQUE); INSERT INTO t VALUES (1)');
-    await world.sql(url, `UPDATE pg_index SET indisready = false, indisvalid = false, indisunique = false WHERE indexrelid = 't_a_key'::regclass; INSERT INTO t VALUES (1)`);
-    await world.sql(url, `UPDATE pg_index SET indisready = true, indisvalid = true, indisunique = true WHERE indexrelid = 't_a_key'::regclass`);
+    await world.sql(
+      url,
+      `UPDATE pg_index SET indisready = false, indisvalid = false, indisunique = false WHERE indexrelid = 't_a_key'::regclass; INSERT INTO t VALUES (1)`,
+    );
+    await world.sql(
+      url,
+      `UPDATE pg_index SET indisready = true, indisvalid = true, indisunique = true WHERE indexrelid = 't_a_key'::regclass`,
+    );
     const made = await world.backUp(url, {allowShrink: true});
-    await expect(attempt({manifest: made.manifest})).rejects.toMatchObject({message: expect.stringContaining('Key (a)=(1) is duplicated')});
+    await expect(attempt({manifest: made.manifest})).rejects.toMatchObject({
+      message: expect.stringContaining('Key (a)=(1) is duplicated'),
+    });
   });
 
   test('row 30: cancelled half-way', async () => {
     const stop = new AbortController();
-    const slow = {...world.store, get: world.store.get.bind(world.store), head: async (key: string) => {
-      setTimeout(() => stop.abort(), 150);
-      return world.store.head(key);
-    }};
-    await expect(attempt({store: slow as typeof world.store, signal: stop.signal})).rejects.toMatchObject({code: 'CANCELLED'});
+    const slow = {
+      ...world.store,
+      get: world.store.get.bind(world.store),
+      head: async (key: string) => {
+        setTimeout(() => stop.abort(), 150);
+        return world.store.head(key);
+      },
+    };
+    await expect(attempt({store: slow as typeof world.store, signal: stop.signal})).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
     expect(await databases()).not.toContain('half');
   });
 
@@ -111,7 +163,9 @@ describe('a restore that cannot be whole', () => {
   test('a swap that cannot be made leaves both where they were, open to users', async () => {
     const live = await world.database('stays', 'CREATE TABLE t AS SELECT 1 AS a');
     await world.database('stays_new', 'CREATE TABLE t AS SELECT 2 AS a');
-    await expect(swapDatabases({server: world.admin, live: 'stays', restored: 'stays_new', keepAs: 'shop', signal})).rejects.toMatchObject({code: 'SWAP'});
+    await expect(
+      swapDatabases({server: world.admin, live: 'stays', restored: 'stays_new', keepAs: 'shop', signal}),
+    ).rejects.toMatchObject({code: 'SWAP'});
     expect(await world.sql(live, 'SELECT a FROM t')).toEqual([{a: 1}]);
   });
 });
