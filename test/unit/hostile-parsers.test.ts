@@ -4,7 +4,7 @@ import {splitKey} from '../../src/backup/set-name.js';
 import {parseConfig} from '../../src/config/load-config.js';
 import {parsePin} from '../../src/ledger/pin.js';
 import {parsePayload} from '../../src/ledger/record.js';
-import {failureOf, retryAfterMs} from '../../src/platforms/railway/answers.js';
+import {failureOf, networkFailure, retryAfterMs} from '../../src/platforms/railway/answers.js';
 import {factsList, factsOf} from '../../src/platforms/railway/facts.js';
 import {code} from '../../src/report/text.js';
 import {literalSql} from '../../src/schema/literal-sql.js';
@@ -75,6 +75,21 @@ describe('found by these runs', () => {
     expect(factsList({edges: {}} as never)).toEqual([]);
     expect(failureOf('x', [{message: moody, extensions: {code: moody}}], 200)).toMatchObject({code: 'RAILWAY_REFUSED'});
     expect(Number.isFinite(retryAfterMs('9'.repeat(400), 0))).toBe(true);
+  });
+
+  test('Railway: a token that no header can carry is not quoted, neither in the message nor in a cause', () => {
+    const refused = () => new Headers().append('authorization', 'canary\ntoken');
+    let thrown: unknown;
+    try {
+      refused();
+    } catch (error) {
+      thrown = error;
+    }
+    const failure = networkFailure('project', thrown);
+    expect(failure).toMatchObject({code: 'RAILWAY_TOKEN', retryable: false});
+    expect(failure.cause).toBeUndefined();
+    expect(String((thrown as Error).message)).toContain('canary');
+    expect(failure.message).not.toContain('canary');
   });
 
   test('a name that leaves its folder is no part of a set', () => {

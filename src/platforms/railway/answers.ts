@@ -1,4 +1,4 @@
-import {Failure} from '../../kernel/errors.js';
+import {Failure, messageOf} from '../../kernel/errors.js';
 import {cleanLine} from './clean.js';
 
 /** One item of a GraphQL `errors` array, as Railway sends it: `traceId` stands beside `message`. */
@@ -163,7 +163,14 @@ export function httpFailure(
 export function networkFailure(operation: string, error: unknown): Failure {
   const timeout = error instanceof Error && error.name === 'TimeoutError';
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const said = cause instanceof Error ? ('code' in cause && String(cause.code)) || cause.message : String(cause);
+  const coded = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  // fetch quotes the whole header it refuses, and that header is the token: the text of this error must go nowhere.
+  if (!coded && /header/i.test(messageOf(cause)))
+    return new Failure('RAILWAY_TOKEN', `The Railway token cannot be sent to ask for ${operation}`, {
+      remedy: 'Store the token as one line without spaces around it; it holds characters that no header can carry.',
+      details: {operation},
+    });
+  const said = coded ?? messageOf(cause);
   return new Failure(
     timeout ? 'RAILWAY_TIMEOUT' : 'RAILWAY_NETWORK',
     timeout

@@ -1,0 +1,89 @@
+import {readdir, readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+
+/** Every shape in which a secret could stand somewhere: as it is, by lines, percent-encoded, base64 at each offset, hex. */
+export function shapesOf(secret: string): Map<string, string> {
+  const shapes = new Map([['plain', secret]]);
+  const add = (name: string, shape: string) => {
+    if (shape.length >= 8 && ![...shapes.values()].includes(shape)) shapes.set(name, shape);
+  };
+  secret.split(/\r?\n/).forEach((line, i) => add(`line ${i + 1}`, line.trim()));
+  add('percent-encoded', encodeURIComponent(secret));
+  add('in JSON', JSON.stringify(secret).slice(1, -1));
+  add('hex', Buffer.from(secret).toString('hex'));
+  for (const offset of [0, 1, 2]) {
+    const text = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]).toString('base64');
+    // The first and last letters depend on what stands around the secret.
+    add(
+      `base64 at ${offset}`,
+      text
+        .slice(offset ? 4 : 0)
+        .replace(/=+$/, '')
+        .slice(0, -1),
+    );
+  }
+  const url = URL.canParse(secret) ? new URL(secret) : undefined;
+  if (url?.password)
+    for (const [name, shape] of shapesOf(decodeURIComponent(url.password))) add(`password, ${name}`, shape);
+  return shapes;
+}
+
+/** @returns one line for each secret found, such as `vercel-token (base64 at 0) in log`; never the secret itself. */
+export function leaksIn(places: Readonly<Record<string, string>>, secrets: Readonly<Record<string, string>>): string[] {
+  return Object.entries(secrets).flatMap(([name, secret]) =>
+    [...shapesOf(secret)].flatMap(([shape, text]) =>
+      Object.entries(places).flatMap(([place, content]) =>
+        content.includes(text) ? [`${name} (${shape}) in ${place}`] : [],
+      ),
+    ),
+  );
+}
+
+/** All files below a folder by name, as text. */
+export async function filesBelow(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, {recursive: true, withFileTypes: true});
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [file.slice(folder.length), await readFile(file, 'latin1')] as const)),
+  );
+}
+
+/** Argument lists of every process below this one, read again and again until stopped. Empty where there is no /proc. */
+export function watchArguments(everyMs = 10): {stop(): Promise<string>} {
+  const seen = new Set<string>();
+  let running = true;
+  const watching = (async () => {
+    while (running) {
+      for (const line of await argumentsBelow(process.pid)) seen.add(line);
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  })();
+  return {
+    async stop() {
+      running = false;
+      await watching;
+      return [...seen].join('\n');
+    },
+  };
+}
+
+async function argumentsBelow(root: number): Promise<string[]> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const parents = new Map<number, number>();
+  await Promise.all(
+    pids.map(async (pid) => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      parents.set(Number(pid), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    }),
+  );
+  const isBelow = (pid: number | undefined): boolean => {
+    for (let at = pid, depth = 0; at && depth < 50; at = parents.get(at), depth++)
+      if (parents.get(at) === root) return true;
+    return false;
+  };
+  return Promise.all(
+    [...parents.keys()]
+      .filter(isBelow)
+      .map(async (pid) => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')),
+  );
+}
