@@ -1,7 +1,7 @@
 // Checks all workflow files and action manifests: GitHub's own parser, pins, local references; then actionlint and
 // zizmor, which are installed into .cache when Go and Python are there and otherwise named with the way to get them.
 import {spawnSync} from 'node:child_process';
-import {existsSync, mkdirSync, readFileSync, readdirSync} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, readFileSync} from 'node:fs';
 import {register} from 'node:module';
 import {join} from 'node:path';
 import {parse, parseDocument, visit} from 'yaml';
@@ -13,20 +13,29 @@ const problems = [];
 const notes = [];
 
 // The parser package imports JSON without the attribute that Node demands.
-register(`data:text/javascript,${encodeURIComponent("import {readFile} from 'node:fs/promises'; export const load = async (url, context, next) => url.includes('/@actions/workflow-parser/') && url.endsWith('.json') ? {format: 'json', shortCircuit: true, source: await readFile(new URL(url))} : next(url, context);")}`);
+register(
+  `data:text/javascript,${encodeURIComponent("import {readFile} from 'node:fs/promises'; export const load = async (url, context, next) => url.includes('/@actions/workflow-parser/') && url.endsWith('.json') ? {format: 'json', shortCircuit: true, source: await readFile(new URL(url))} : next(url, context);")}`,
+);
 const {parseWorkflow, convertWorkflowTemplate, NoOperationTraceWriter} = await import('@actions/workflow-parser');
 const {parseAction} = await import('@actions/workflow-parser/actions/index');
 
 const folder = join(root, '.github', 'workflows');
 const workflows = readdirSync(folder).filter((file) => /\.ya?ml$/.test(file));
-const manifests = readdirSync(join(root, 'actions')).map((name) => join('actions', name, 'action.yml')).filter((file) => existsSync(join(root, file)));
+const manifests = readdirSync(join(root, 'actions'))
+  .map((name) => join('actions', name, 'action.yml'))
+  .filter((file) => existsSync(join(root, file)));
 
 for (const file of workflows) {
   const name = `.github/workflows/${file}`;
   const content = readFileSync(join(folder, file), 'utf8');
   const {context, value} = parseWorkflow({name, content}, new NoOperationTraceWriter());
   problems.push(...context.errors.getErrors().map((error) => error.message));
-  if (value) problems.push(...((await convertWorkflowTemplate(context, value, undefined, {fetchReusableWorkflowDepth: 0})).errors ?? []).map((error) => `${name}: ${error.Message}`));
+  if (value)
+    problems.push(
+      ...((await convertWorkflowTemplate(context, value, undefined, {fetchReusableWorkflowDepth: 0})).errors ?? []).map(
+        (error) => `${name}: ${error.Message}`,
+      ),
+    );
   checkUses(name, content);
   checkHygiene(name, parse(content));
 }
@@ -53,20 +62,25 @@ function checkUses(name, content) {
       const uses = pair.value.value;
       if (uses.startsWith('$/') || uses.startsWith('./')) {
         const target = join(root, uses.slice(2));
-        if (!existsSync(target.endsWith('.yml') ? target : join(target, 'action.yml'))) problems.push(`${name}: ${uses} is not in this repository`);
-      } else if (!/@[0-9a-f]{40}$/.test(uses) || !/^ ?v\d+\.\d+\.\d+/.test(pair.value.comment ?? '')) problems.push(`${name}: ${uses} is not pinned by a full hash with its version in a comment`);
+        if (!existsSync(target.endsWith('.yml') ? target : join(target, 'action.yml')))
+          problems.push(`${name}: ${uses} is not in this repository`);
+      } else if (!/@[0-9a-f]{40}$/.test(uses) || !/^ ?v\d+\.\d+\.\d+/.test(pair.value.comment ?? ''))
+        problems.push(`${name}: ${uses} is not pinned by a full hash with its version in a comment`);
     },
   });
 }
 
 function checkHygiene(name, workflow) {
-  if (workflow.permissions === undefined || Object.keys(workflow.permissions).length) problems.push(`${name}: the workflow must start from \`permissions: {}\``);
+  if (workflow.permissions === undefined || Object.keys(workflow.permissions).length)
+    problems.push(`${name}: the workflow must start from \`permissions: {}\``);
   if (workflow.on?.pull_request_target) problems.push(`${name}: pull_request_target is not used here`);
   if (!workflow.concurrency) problems.push(`${name}: no concurrency group`);
   for (const [id, job] of Object.entries(workflow.jobs)) {
     if (!job.uses && !job['timeout-minutes']) problems.push(`${name}: job ${id} has no timeout-minutes`);
     if (job.permissions === undefined) problems.push(`${name}: job ${id} names no permissions`);
-    for (const step of job.steps ?? []) if (/\$\{\{/.test(step.run ?? '')) problems.push(`${name}: job ${id} splices an expression into a script; pass it as env`);
+    for (const step of job.steps ?? [])
+      if (/\$\{\{/.test(step.run ?? ''))
+        problems.push(`${name}: job ${id} splices an expression into a script; pass it as env`);
   }
 }
 
@@ -80,9 +94,15 @@ function lint(name, command, args) {
 function actionlint() {
   const installed = join(root, '.cache', 'bin', 'actionlint');
   if (existsSync(installed)) return installed;
-  if (!has('go', ['version'])) return void notes.push('actionlint: left out, since there is no Go to build it (install Go, or put actionlint on the PATH)');
+  if (!has('go', ['version']))
+    return void notes.push(
+      'actionlint: left out, since there is no Go to build it (install Go, or put actionlint on the PATH)',
+    );
   mkdirSync(join(root, '.cache', 'bin'), {recursive: true});
-  const run = spawnSync('go', ['install', `github.com/rhysd/actionlint/cmd/actionlint@${actionlintVersion}`], {env: {...process.env, GOBIN: join(root, '.cache', 'bin')}, stdio: 'ignore'});
+  const run = spawnSync('go', ['install', `github.com/rhysd/actionlint/cmd/actionlint@${actionlintVersion}`], {
+    env: {...process.env, GOBIN: join(root, '.cache', 'bin')},
+    stdio: 'ignore',
+  });
   return run.status === 0 ? installed : void notes.push('actionlint: left out, since it could not be built here');
 }
 
@@ -90,7 +110,8 @@ function zizmor() {
   const venv = join(root, '.cache', 'zizmor');
   const installed = join(venv, 'bin', 'zizmor');
   if (existsSync(installed)) return installed;
-  if (!has('python3', ['-m', 'venv', '--help'])) return void notes.push('zizmor: left out, since there is no Python with venv (install python3-venv)');
+  if (!has('python3', ['-m', 'venv', '--help']))
+    return void notes.push('zizmor: left out, since there is no Python with venv (install python3-venv)');
   spawnSync('python3', ['-m', 'venv', venv], {stdio: 'ignore'});
   const run = spawnSync(join(venv, 'bin', 'pip'), ['install', '-q', `zizmor==${zizmorVersion}`], {stdio: 'ignore'});
   return run.status === 0 ? installed : void notes.push('zizmor: left out, since it could not be installed here');

@@ -37,10 +37,11 @@ const server = createServer((request, response) => {
     if (request.method === 'POST' && id) {
       const parts = [...uploads.get(id)].sort((a, b) => a[0] - b[0]).map(([, part]) => part);
       uploads.delete(id);
-      if (!discard) objects.set(key, {
-        chunks: parts.flatMap((part) => part.chunks),
-        bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
-      });
+      if (!discard)
+        objects.set(key, {
+          chunks: parts.flatMap((part) => part.chunks),
+          bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
+        });
       return reply(200, `<CompleteMultipartUploadResult><ETag>"0"</ETag></CompleteMultipartUploadResult>`);
     }
     if (request.method === 'PUT') {

@@ -59,7 +59,9 @@ for (const [name, make] of Object.entries(rules)) {
     const history = new History(files, {...defaultHistoryPolicy, ...policy});
     await writeSampleHistory(history, {services: names, nowMs: Date.UTC(2026, 10, 23), seed, ...sample});
     const bytes = (folder) =>
-      [...files.texts].filter(([name]) => name.startsWith(folder)).reduce((sum, [, text]) => sum + Buffer.byteLength(text), 0);
+      [...files.texts]
+        .filter(([name]) => name.startsWith(folder))
+        .reduce((sum, [, text]) => sum + Buffer.byteLength(text), 0);
     const days = (folder) => [...files.texts.keys()].filter((name) => name.startsWith(folder)).length;
     return ['rounds', 'minutes', 'hours'].map((folder) => bytes(folder) / Math.max(1, days(folder)));
   };
@@ -67,7 +69,9 @@ for (const [name, make] of Object.entries(rules)) {
   const [rounds] = await weigh({days: 2, everyMs: 60_000}, {});
   const [, , hours] = await weigh({days: 10, everyMs: 60_000}, {keepRoundsMs: dayMs, keepMinutesMs: 2 * dayMs});
   const total = 7 * rounds + 28 * minutes + 330 * hours;
-  console.log(`history of a year, 20 services each minute: ${(total / 1e6).toFixed(1)} MB (a day of rounds ${(rounds / 1e3).toFixed(0)} kB, of five minutes ${(minutes / 1e3).toFixed(0)} kB, of hours ${(hours / 1e3).toFixed(0)} kB)`);
+  console.log(
+    `history of a year, 20 services each minute: ${(total / 1e6).toFixed(1)} MB (a day of rounds ${(rounds / 1e3).toFixed(0)} kB, of five minutes ${(minutes / 1e3).toFixed(0)} kB, of hours ${(hours / 1e3).toFixed(0)} kB)`,
+  );
   console.log(`  ${wanted(total < 20e6)}: under 20 MB`);
 }
 
@@ -83,7 +87,9 @@ for (const [name, make] of Object.entries(rules)) {
   const tookMs = performance.now() - startedMs;
   const ok = [...round.results.values()].filter(({outcome}) => outcome === 'ok').length;
   const memory = process.resourceUsage().maxRSS / 1024;
-  console.log(`one round over 1,000 services: ${(tookMs / 1e3).toFixed(2)} s, ${ok} ok, peak memory of this process with the server ${memory.toFixed(0)} MB`);
+  console.log(
+    `one round over 1,000 services: ${(tookMs / 1e3).toFixed(2)} s, ${ok} ok, peak memory of this process with the server ${memory.toFixed(0)} MB`,
+  );
   console.log(`  ${wanted(tookMs < 5_000 && ok === 1_000)}: under 5 s`);
   console.log(`  ${wanted(memory < 300)}: under 300 MB`);
   server.closeAllConnections();

@@ -38,10 +38,7 @@ export async function rehearse(
 ): Promise<boolean> {
   const {story, suiteRoot, args} = rehearsal;
   story.chapter(`${scenario.name}: ${scenario.about}`, {scenario: scenario.name, seed: args.seed, engine: args.engine});
-  await using world = await startWorld(
-    join(suiteRoot, '.rehearsal'),
-    scenario.config ? {config: scenario.config} : {},
-  );
+  await using world = await startWorld(join(suiteRoot, '.rehearsal'), scenario.config ? {config: scenario.config} : {});
   for (const {standIn, fault} of args.faults) world[standIn].faults.push({...fault});
   const start = await serving(world);
   const before = {frontend: start.frontend, backend: start.backend};
@@ -51,7 +48,12 @@ export async function rehearse(
     {anchors: before},
   );
   const startedMs = Date.now();
-  const visitor = startVisitor({frontendUrl: world.frontendUrl, apiUrl: world.backendUrl, intervalMs: visitEveryMs, timeoutMs: patienceMs});
+  const visitor = startVisitor({
+    frontendUrl: world.frontendUrl,
+    apiUrl: world.backendUrl,
+    intervalMs: visitEveryMs,
+    timeoutMs: patienceMs,
+  });
   const {results, checks: between, visits} = await watched(visitor, () => playAll(scenario, world, rehearsal, before));
   const result = results.at(-1)!;
   const outcome: Outcome = {world, result, results, visits, before};

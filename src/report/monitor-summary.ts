@@ -25,9 +25,12 @@ const marks: Readonly<Record<string, string>> = {up: '🟢', degraded: '🟠', d
 
 /** The job summary of a monitor run; foreign text is escaped. */
 export function monitorSummary(services: readonly WatchedService[], figures: MonitorFigures): string {
-  const percent = (share: number | null, digits: number) => (share === null ? 'unknown' : `${(share * 100).toFixed(digits)} %`);
+  const percent = (share: number | null, digits: number) =>
+    share === null ? 'unknown' : `${(share * 100).toFixed(digits)} %`;
   const notes = [
-    ...(figures.blindMs > 0 ? [`Nobody looked for ${formatDuration(figures.blindMs)} before this run; that time is shown as unknown.`] : []),
+    ...(figures.blindMs > 0
+      ? [`Nobody looked for ${formatDuration(figures.blindMs)} before this run; that time is shown as unknown.`]
+      : []),
     ...(figures.damaged > 0 ? [`${figures.damaged} damaged lines of the history were left out.`] : []),
     ...figures.freshness.map((sentence) => cell(sentence)),
   ];

@@ -8,7 +8,7 @@ import {openGitHub} from '../../src/runner/github.js';
 const suiteRoot = resolve(import.meta.dirname, '..', '..');
 
 /** A sample; `npm run bench -- chaos` walks all of them. */
-const cases = Number(process.env['KILL_WALK_CASES'] ?? 25);
+const cases = Number(process.env['KILL_WALK_CASES'] ?? 10);
 const seed = Number(process.env['KILL_WALK_SEED'] ?? Math.floor(Math.random() * 1e6));
 
 describe('a release whose process is killed around one of its requests', () => {
