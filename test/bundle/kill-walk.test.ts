@@ -21,7 +21,8 @@ describe('a release whose process is killed around one of its requests', () => {
       readLedger,
     });
     expect(walk.results.filter((one) => one.reached).length).toBeGreaterThanOrEqual(cases);
-    expect(walk.possible).toBeGreaterThanOrEqual(300);
+    // How many there are depends on how often a build was asked about.
+    expect(walk.possible).toBeGreaterThanOrEqual(200);
     expect(walk.results.filter((one) => one.violations.length).map(told)).toEqual([]);
   }, 1_200_000);
 });
