@@ -28,6 +28,8 @@ export interface RecordCheck {
   readonly letters: string;
   readonly n: number;
   readonly failures: number;
+  /** Successful probes over the latency limit; only where there is one. */
+  readonly over_limit?: number;
   readonly warmup_probes: number;
   /** Contract checks only: reads that found it kept. */
   readonly kept?: number;
@@ -284,6 +286,7 @@ function recordCheck(check: CheckState, gate: Gate, share: number): RecordCheck 
     letters: check.letters.toString(),
     n: stream.probes,
     failures: stream.failures,
+    ...(plan.maxLatencyMs === undefined ? {} : {over_limit: stream.overLimit}),
     warmup_probes: check.warmUpProbes,
     ...(plan.mode === 'stream' ? {} : {kept: check.kept}),
     void: check.void,

@@ -61,6 +61,8 @@ export class StreamEvidence {
   #withoutBaseline = false;
   probes = 0;
   failures = 0;
+  /** Successful probes over the latency limit. */
+  overLimit = 0;
 
   constructor({policy, paired, maxLatencyMs}: StreamPolicy) {
     this.#policy = policy;
@@ -84,7 +86,9 @@ export class StreamEvidence {
     this.probes++;
     if (failed) this.failures++;
     this.#rate.add(failed ? 1 : 0);
-    if (!failed) this.#tail?.add('=oSB'.includes(letter) ? 1 : 0);
+    const over = '=oSB'.includes(letter);
+    if (over) this.overLimit++;
+    if (!failed) this.#tail?.add(over ? 1 : 0);
     if ('-=x+!'.includes(letter)) return;
     this.#pairs?.add(failed, 'bBf'.includes(letter));
     if ('.osS'.includes(letter)) this.#slower?.add(letter === 's' || letter === 'S');

@@ -88,6 +88,12 @@ function compareTotals(
     say('its warm-up, void or unusable observations are counted wrongly');
   if (check.kept !== undefined && count('+') !== check.kept) say('its kept contracts are counted wrongly');
   if (check.pairs && !samePairs(check.pairs, count)) say('its pairs are counted wrongly');
+  // Far from the threshold one slow pair moves the evidence by less than it is compared to, so they are counted as well.
+  if (check.max_latency_ms !== undefined && stream.overLimit !== check.over_limit)
+    say(`${stream.overLimit} were over the latency limit, not ${check.over_limit}`);
+  const slower = check.latency_ms?.slower_pairs;
+  if (slower !== undefined && stream.slowerPairs?.slower !== slower)
+    say(`${stream.slowerPairs?.slower} pairs were slower, not ${slower}`);
   if (!near(toLog10(stream.objectiveLog), check.log10_evidence_fail))
     say(`the evidence against it is 10^${toLog10(stream.objectiveLog)}, not 10^${check.log10_evidence_fail}`);
   if (!near(toLog10(stream.passLog), check.log10_evidence_pass))

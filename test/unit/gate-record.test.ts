@@ -176,7 +176,10 @@ describe('a record proves its verdict', () => {
         const checks = record.checks.map((one) => (one === check ? {...one, letters: log.toString()} : one));
         expect(verifyRecord({...record, checks, trace: []})).not.toEqual([]);
       }),
-      {numRuns: 80},
+      {
+        numRuns: 80,
+        examples: [[{seed: 0, failing: 0, baselineFailing: 0, slower: 1, rounds: 81}, 0, 930929989, 730822012]],
+      },
     );
   });
 
