@@ -5,7 +5,7 @@ import type {RehearsalArguments} from './arguments.js';
 import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './engine/engine.js';
 import {type Check, serving} from './outside.js';
 import {startVisitor, type VisitLog, type Visitor} from './product/visitor.js';
-import type {Act, Outcome, Scenario} from './scenarios.js';
+import type {Act, Outcome, Scenario} from './scenario.js';
 import {legend, type Story, strip} from './story.js';
 import {runWorkflow} from './workflow-run.js';
 import {startWorld, type World} from './world.js';

@@ -1,49 +1,15 @@
-import type {EngineEvent, WorkflowResult} from './engine/engine.js';
-import {type Check, check, openNewestSet, serving} from './outside.js';
-import type {VersionName} from './product/product.js';
-import type {VisitLog} from './product/visitor.js';
-import type {WorkflowName} from './workflow-run.js';
-import type {World} from './world.js';
-
-/** What a scenario leaves to be judged. */
-export interface Outcome {
-  readonly world: World;
-  /** Of the last act. */
-  readonly result: WorkflowResult;
-  /** Of all acts, in their order. */
-  readonly results: readonly WorkflowResult[];
-  readonly visits: VisitLog;
-  /** Ids that were live before. */
-  readonly before: {readonly frontend: string; readonly backend: string};
-}
-
-/** One run of a workflow, with what happens to it. */
-export interface Act {
-  readonly workflow: WorkflowName;
-  /** Which commit of the product the run is for; default: where the repository stands. */
-  readonly commit?: VersionName;
-  /** Inputs of a run by hand; without them a release is a push and a backup a schedule. */
-  readonly inputs?: Readonly<Record<string, string | boolean>>;
-  /** Cancels the run when this becomes true of an event. */
-  readonly cancelWhen?: (event: EngineEvent) => boolean;
-  /** Loses the runner of the job that this becomes true for: everything in it dies at once. */
-  readonly loseRunnerWhen?: (event: EngineEvent) => boolean;
-  /** Before the run: faults, for instance. */
-  readonly before?: (world: World) => Promise<void> | void;
-  /** Judged right after this act, before the next. */
-  readonly after?: (outcome: Omit<Outcome, 'visits'>) => Promise<Check[]> | Check[];
-}
-
-export interface Scenario {
-  readonly name: string;
-  readonly about: string;
-  readonly acts: readonly Act[];
-  /** Keys of the product's configuration that replace the usual ones. */
-  readonly config?: Readonly<Record<string, unknown>>;
-  /** One word for the expected end. */
-  readonly outcome: string;
-  readonly judge: (outcome: Outcome) => Promise<Check[]> | Check[];
-}
+import {check, openNewestSet, serving} from './outside.js';
+import type {Scenario} from './scenario.js';
+import {
+  failedStep,
+  isBack,
+  lastEvent,
+  noBadAnswer,
+  ran,
+  servesRelease,
+  showsMaintenance,
+  stepOutput,
+} from './scenario-checks.js';
 
 export const scenarios: readonly Scenario[] = [
   {
@@ -306,78 +272,5 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
 ];
-
-/** What is known between two acts. */
-type Between = Omit<Outcome, 'visits'>;
-
-function noBadAnswer({visits}: Outcome): Check {
-  return check(visits.bad === 0, `${visits.requests} user requests, ${visits.bad} bad`);
-}
-
-async function showsMaintenance({world, result}: Between): Promise<Check[]> {
-  const [page, api] = await Promise.all([fetch(world.frontendUrl), fetch(`${world.backendUrl}/api/items`)]);
-  const [text, body] = await Promise.all([page.text(), api.text()]);
-  const took = Number(
-    result.jobs['maintenance']?.steps.find((step) => step.id === 'maintenance')?.outputs['duration-ms'],
-  );
-  return [
-    check(
-      page.status === 503 && page.headers.get('retry-after') === '600' && text.includes('Back soon'),
-      `users get the page: ${page.status}, Retry-After ${page.headers.get('retry-after') ?? 'missing'}`,
-    ),
-    check(api.status === 429 && body.includes('maintenance'), `callers of the backend get ${api.status}`),
-    check(took < 10_000, `on within ${took} ms`),
-  ];
-}
-
-function ran({result}: Between, expected: WorkflowResult['conclusion']): Check {
-  return check(
-    result.conclusion === expected,
-    `the run ended as ${result.conclusion}${result.conclusion === expected ? '' : ` instead of ${expected}`}`,
-  );
-}
-
-function failedStep({result}: Between, job: string, step: string): Check {
-  const failed = result.jobs[job]?.steps.find((candidate) => candidate.outcome === 'failure');
-  return check(failed?.id === step, `stopped at step ${failed?.id ?? 'none'} of job ${job}`);
-}
-
-function stepOutput({result}: Between, job: string, step: string, output: string): string | undefined {
-  return result.jobs[job]?.steps.find((candidate) => candidate.id === step)?.outputs[output];
-}
-
-async function servesRelease(outcome: Between, commit: VersionName): Promise<Check[]> {
-  const {world, before} = outcome;
-  const now = await serving(world);
-  const sha = world.product.commits[commit];
-  return [
-    check(
-      now.frontend !== before.frontend && !now.frontend.includes('+'),
-      `the frontend serves ${now.frontend}, made by this release`,
-    ),
-    check(now.backend === sha, `the backend serves commit ${now.backend.slice(0, 7)}`),
-    check(now.answers, 'both answer'),
-  ];
-}
-
-async function isBack({world, before}: Between): Promise<Check[]> {
-  const now = await serving(world);
-  return [
-    check(
-      now.frontend === before.frontend,
-      `the frontend serves its anchor ${before.frontend}${now.frontend === before.frontend ? '' : `, no: ${now.frontend}`}`,
-    ),
-    check(
-      now.backend === before.backend,
-      `the backend serves its anchor's commit ${before.backend.slice(0, 7)}${now.backend === before.backend ? '' : `, no: ${now.backend.slice(0, 7)}`}`,
-    ),
-    check(now.answers, 'both answer'),
-  ];
-}
-
-function lastEvent({world}: Between, kind: string): Check {
-  const events = world.github.releaseEvents();
-  return check(events.at(-1)?.startsWith(kind) ?? false, `the ledger's last word is "${events.at(-1) ?? 'nothing'}"`);
-}
 
 export const scenarioNames = scenarios.map((scenario) => scenario.name);

@@ -1,0 +1,46 @@
+import type {EngineEvent, WorkflowResult} from './engine/engine.js';
+import type {Check} from './outside.js';
+import type {VersionName} from './product/product.js';
+import type {VisitLog} from './product/visitor.js';
+import type {WorkflowName} from './workflow-run.js';
+import type {World} from './world.js';
+
+/** What a scenario leaves to be judged. */
+export interface Outcome {
+  readonly world: World;
+  /** Of the last act. */
+  readonly result: WorkflowResult;
+  /** Of all acts, in their order. */
+  readonly results: readonly WorkflowResult[];
+  readonly visits: VisitLog;
+  /** Ids that were live before. */
+  readonly before: {readonly frontend: string; readonly backend: string};
+}
+
+/** One run of a workflow, with what happens to it. */
+export interface Act {
+  readonly workflow: WorkflowName;
+  /** Which commit of the product the run is for; default: where the repository stands. */
+  readonly commit?: VersionName;
+  /** Inputs of a run by hand; without them a release is a push and a backup a schedule. */
+  readonly inputs?: Readonly<Record<string, string | boolean>>;
+  /** Cancels the run when this becomes true of an event. */
+  readonly cancelWhen?: (event: EngineEvent) => boolean;
+  /** Loses the runner of the job that this becomes true for: everything in it dies at once. */
+  readonly loseRunnerWhen?: (event: EngineEvent) => boolean;
+  /** Before the run: faults, for instance. */
+  readonly before?: (world: World) => Promise<void> | void;
+  /** Judged right after this act, before the next. */
+  readonly after?: (outcome: Omit<Outcome, 'visits'>) => Promise<Check[]> | Check[];
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly about: string;
+  readonly acts: readonly Act[];
+  /** Keys of the product's configuration that replace the usual ones. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** One word for the expected end. */
+  readonly outcome: string;
+  readonly judge: (outcome: Outcome) => Promise<Check[]> | Check[];
+}
