@@ -5,6 +5,7 @@ import type {Verdict} from '../../src/gate/gate.js';
 import {type GateRun, type GateSide, gateProblems, runGate} from '../../src/gate/run-gate.js';
 import {systemClock} from '../../src/kernel/clock.js';
 import {Failure, refusal} from '../../src/kernel/errors.js';
+import {checkSecrets} from '../../src/release/check-secrets.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {mergeEvidence, writeEvidence} from '../../src/release/gate-evidence.js';
 import {bearerInput, failedCheckAnnotations, gateChecks, gateSettings, locate} from '../../src/release/gate-plan.js';
@@ -96,6 +97,7 @@ async function trafficOf(
 /** The resolved plan: file and inputs joined; an input always wins. */
 function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run): GateRun {
   const config = file?.config;
+  const secretOf = checkSecrets(inputs, runner);
   const urls = {
     frontend: inputs['frontend-url'] ?? config?.frontend?.url,
     backend: inputs['backend-url'] ?? config?.backend?.url,
@@ -123,7 +125,7 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
     ...(baseline ? {baseline: {urls: {frontend: baseline}, ...(bypass ? {protectionBypass: bypass} : {})}} : {}),
     signal: runner.signal,
     progress: (line) => runner.log(oneLine(line)),
-    resolveSecret: (name) => (name === bearerInput ? inputs['bearer-token'] : maskedVariable(name, runner)),
+    resolveSecret: (name) => (name === bearerInput ? inputs['bearer-token'] : secretOf(name)),
     ...(inputs.place ? {place: inputs.place} : {}),
   };
 }
@@ -138,13 +140,6 @@ function liveWarmUp(inputs: GateInputs, config: Config | undefined): {'warm-up'?
 
 function known(urls: Readonly<Record<string, string | undefined>>): GateSide['urls'] {
   return Object.fromEntries(Object.entries(urls).filter((entry): entry is [string, string] => entry[1] !== undefined));
-}
-
-/** A secret that a check names; hidden from the log even when the workflow took it from somewhere else than `secrets`. */
-function maskedVariable(name: string, runner: Run): string | undefined {
-  const value = runner.env[name];
-  if (value) runner.mask(value);
-  return value;
 }
 
 function evidencePath(inputs: GateInputs, runner: Run): string {

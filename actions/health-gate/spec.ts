@@ -1,3 +1,4 @@
+import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {checkInputs, choice, integer, list, policyInputs, text, url} from '../../src/release/gate-inputs.js';
 import {configInputs, railwayInputs, releaseInputs, vercelInputs} from '../../src/release/inputs.js';
 import {defineAction} from '../../src/runner/spec.js';
@@ -44,6 +45,7 @@ export const spec = defineAction({
       doc: 'When the release began to serve; an answer cached before is stale.',
     }),
     'vercel-protection-bypass': vercelInputs['vercel-protection-bypass'],
+    ...checkSecretsInput,
     ...policyInputs,
     'railway-token': railwayInputs['railway-token'],
     'fail-on': list({

@@ -4,6 +4,7 @@ import type {ReleaseRecord} from '../../src/ledger/record.js';
 import type {HistoryFiles} from '../../src/monitor/history-files.js';
 import type {Snapshot} from '../../src/monitor/snapshot.js';
 import {openChannels} from '../../src/release/alert-channels.js';
+import {checkSecrets} from '../../src/release/check-secrets.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {MonitorSession, type MonitorStep} from '../../src/release/monitor-flow.js';
 import {backupFreshness} from '../../src/release/monitor-freshness.js';
@@ -30,7 +31,7 @@ export async function run(inputs: MonitorInputs, runner: Run): Promise<Report<ty
       files,
       channels,
       signal: runner.signal,
-      resolveSecret: (name) => secretOf(name, runner),
+      resolveSecret: checkSecrets(inputs, runner),
       protectionBypass: inputs['vercel-protection-bypass'],
       releases: () => releasesOf(inputs, config, runner),
       freshness: backupFreshness(config, inputs, runner.signal),
@@ -96,12 +97,6 @@ async function releasesOf(
   const records: ReleaseRecord[] = [];
   for await (const record of ledger.store.list(20)) records.push(record);
   return records;
-}
-
-function secretOf(name: string, runner: Run): string | undefined {
-  const value = runner.env[name];
-  if (value) runner.mask(value);
-  return value;
 }
 
 function linksOf(inputs: MonitorInputs, {env}: Run) {

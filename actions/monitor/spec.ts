@@ -1,4 +1,5 @@
 import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {configInputs, vercelInputs} from '../../src/release/inputs.js';
 import {choice, defineAction, duration, list, text, url} from '../../src/runner/spec.js';
 
@@ -25,6 +26,7 @@ export const spec = defineAction({
     page: text({doc: 'Folder of the status page. Default: `monitor.page` of the file.', example: 'site'}),
     'page-url': url({doc: 'Where the page is published; linked in alerts.', example: 'https://status.shop.example'}),
     'vercel-protection-bypass': vercelInputs['vercel-protection-bypass'],
+    ...checkSecretsInput,
     'storage-access-key-id': backupAccessInputs['storage-access-key-id'],
     'storage-secret-access-key': backupAccessInputs['storage-secret-access-key'],
     'storage-bucket': backupAccessInputs['storage-bucket'],

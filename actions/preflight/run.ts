@@ -2,8 +2,10 @@ import {Failure} from '../../src/kernel/errors.js';
 import type {Finding, Platform} from '../../src/platforms/platform.js';
 import {type Anchors, readAnchors} from '../../src/release/anchors.js';
 import {backupFindings} from '../../src/release/backup-findings.js';
+import {checkSecrets} from '../../src/release/check-secrets.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {corsFindings} from '../../src/release/cors-findings.js';
+import {gateFindings} from '../../src/release/gate-findings.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
 import {interruptedFinding, maintenanceFinding} from '../../src/release/ledger-findings.js';
 import {type Product, readProduct} from '../../src/release/product.js';
@@ -94,15 +96,6 @@ async function look(
     interruptedFinding(ledger.store),
   ]);
   const schema = await judgeSchema(product, anchored.anchors, inputs, runner, root);
-  const gate: Finding = config.checks.length
-    ? {area: 'gate', check: 'checks', state: 'ok', found: `${config.checks.length} checks`}
-    : {
-        area: 'gate',
-        check: 'checks',
-        state: 'warning',
-        found: 'no check is configured, so the gate asks only for an answer from / of each component',
-        remedy: 'Add `checks` that would notice what your users would notice',
-      };
   const pins: Finding = pin
     ? {
         area: 'ledger',
@@ -121,7 +114,7 @@ async function look(
       ...(schema ? [schemaFinding(schema, config.database !== undefined)] : []),
       ...cors,
       ...backups,
-      gate,
+      ...gateFindings(config, checkSecrets(inputs, runner)),
       pins,
       maintenance,
       ended,

@@ -4,6 +4,7 @@ import {Failure, messageOf} from '../../src/kernel/errors.js';
 import {factOf, stateOf} from '../../src/ledger/history.js';
 import type {ReleaseRecord} from '../../src/ledger/record.js';
 import type {Component} from '../../src/platforms/platform.js';
+import {checkSecrets} from '../../src/release/check-secrets.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {closeIncident, reportIncident} from '../../src/release/incident.js';
 import {type LedgerAccess, openLedger, pinSentence} from '../../src/release/ledger-access.js';
@@ -198,7 +199,7 @@ async function gateAgain(
         ...(inputs['vercel-protection-bypass'] && {protectionBypass: inputs['vercel-protection-bypass']}),
       },
       signal: ownSignal(),
-      env: runner.env,
+      resolveSecret: checkSecrets(inputs, runner),
       progress: (line) => runner.log(oneLine(line)),
     }),
   );

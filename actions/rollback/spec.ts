@@ -1,3 +1,4 @@
+import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {configInputs, railwayInputs, vercelInputs, waitInput} from '../../src/release/inputs.js';
 import {choice, defineAction, duration, flag, text} from '../../src/runner/spec.js';
 
@@ -46,6 +47,7 @@ export const spec = defineAction({
     ...waitInput,
     ...vercelInputs,
     ...railwayInputs,
+    ...checkSecretsInput,
   },
   outputs: {
     outcome:

@@ -71,6 +71,7 @@ export function secretNames(answers: InitAnswers, workflow: string): string[] {
   return [
     ...(answers.frontend ? ['VERCEL_TOKEN'] : []),
     ...(answers.backend ? ['RAILWAY_TOKEN'] : []),
+    ...(workflow === 'backup' ? [] : ['CHECK_SECRETS']),
     ...(answers.bucket && workflow !== 'rollback'
       ? ['DATABASE_URL', 'BACKUP_ACCESS_KEY_ID', 'BACKUP_SECRET_ACCESS_KEY']
       : []),

@@ -268,9 +268,9 @@ function keptFailure(kept: readonly string[]): Failure {
 
 function nextSteps(answers: InitAnswers, written: readonly string[], flags: InitFlags, {env}: Terminal): string {
   const repository = env['GITHUB_REPOSITORY'] ?? 'OWNER/NAME';
-  const secrets = secretNames(answers, 'release').map(
-    (name) => `  gh secret set ${name} --repo ${repository} --env production`,
-  );
+  const secrets = secretNames(answers, 'release')
+    .filter((name) => name !== 'CHECK_SECRETS')
+    .map((name) => `  gh secret set ${name} --repo ${repository} --env production`);
   return [
     written.length ? `Written: ${written.join(', ')}` : 'Nothing to write: everything is as it should be.',
     ...(flags.keyOut

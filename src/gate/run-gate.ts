@@ -82,7 +82,7 @@ export function gateProblems(
     ...secrets.map((name) => ({
       where: `environment variable ${name}`,
       what: 'is not set, but a check needs it',
-      remedy: `Pass it to the step: \`env: {${name}: \${{ secrets.${name} }}}\``,
+      remedy: `Add a line ${name}=… to \`check-secrets\`, or pass it to the step: \`env: {${name}: \${{ secrets.${name} }}}\``,
     })),
   ];
 }

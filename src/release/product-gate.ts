@@ -9,7 +9,8 @@ export interface ProductGate {
   readonly candidate: GateSide;
   readonly baseline?: GateSide;
   readonly signal: AbortSignal;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A secret that a check names, by its variable. */
+  readonly resolveSecret: (name: string) => string | undefined;
   readonly progress: (line: string) => void;
   /** Wins over the file. */
   readonly policy?: GateSettings;
@@ -25,7 +26,7 @@ export function gateProduct(config: Config, gate: ProductGate): Promise<GateResu
     ...(gate.baseline && {baseline: gate.baseline}),
     signal: gate.signal,
     progress: gate.progress,
-    resolveSecret: (name) => gate.env[name],
+    resolveSecret: gate.resolveSecret,
   });
 }
 

@@ -59,8 +59,10 @@ export function parseInputs<S extends ActionSpec>(
       continue;
     }
     const parsed = field.parse(raw);
-    if ('value' in parsed) values[name] = parsed.value;
-    else
+    if ('value' in parsed) {
+      values[name] = parsed.value;
+      secrets.push(...(field.secretsIn?.(parsed.value) ?? []));
+    } else
       problems.push({
         where: `input \`${name}\``,
         what: field.secret ? parsed.wrong : `${quote(raw)} ${parsed.wrong}`,

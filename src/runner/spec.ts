@@ -1,3 +1,4 @@
+import {parseEnv} from 'node:util';
 import {parseBytes} from '../kernel/bytes.js';
 import {parseDuration} from '../kernel/duration.js';
 
@@ -21,6 +22,8 @@ export interface Field<T> {
   readonly example?: string;
   /** Turns text into the value, or says why not. The text is trimmed and not empty. */
   readonly parse: (text: string) => {readonly value: T} | {readonly wrong: string; readonly remedy: string};
+  /** The single secrets in a value that holds several; each is masked beside the whole. */
+  secretsIn?(value: T): readonly string[];
 }
 
 interface Common {
@@ -66,6 +69,34 @@ export const text = <const C extends Common>(common: C & {readonly pattern?: Reg
 /** A value that must never be printed. It is masked before anything else happens and never quoted in a message. */
 export const secret = <const C extends Common>(common: C) =>
   field<C, string>('secret', common, (value) => ({value}), {secret: true});
+
+/**
+ * Several secrets in one, a `NAME=value` a line as in an env file: a called workflow can only be handed secrets that it
+ * names, and cannot know which ones the checks of a product need.
+ */
+export const secretLines = <const C extends Common>(common: C) =>
+  field<C, Readonly<Record<string, string>>>('secrets', common, parseSecretLines, {
+    secret: true,
+    secretsIn: (value) => Object.values(value),
+  });
+
+function parseSecretLines(
+  given: string,
+): {readonly value: Record<string, string>} | {readonly wrong: string; readonly remedy: string} {
+  const remedy = 'Write one NAME=value a line; a value with line breaks stands in double quotes';
+  // Quoted values may span lines; they are taken out, so that every line left must begin a variable or say nothing.
+  const lines = given.replace(
+    /=[ \t]*(["'`])[\s\S]*?\1/g,
+    (quoted) => `=${'\n'.repeat(quoted.split('\n').length - 1)}`,
+  );
+  const odd = lines.split('\n').findIndex((line) => !/^\s*(#.*|(export\s+)?[A-Za-z_]\w*\s*=.*)?$/.test(line));
+  if (odd !== -1) return {wrong: `has a line ${odd + 1} that is not NAME=value`, remedy};
+  const value = Object.fromEntries(Object.entries(parseEnv(given)).map(([name, text]) => [name, text ?? '']));
+  const short = Object.keys(value).filter((name) => value[name]!.length < 4);
+  if (short.length)
+    return {wrong: `holds ${short.join(', ')} with less than four characters, so it cannot be a real secret`, remedy};
+  return {value};
+}
 
 export const url = <const C extends Common>(common: C) =>
   field<C, string>('url', common, (value) => {
