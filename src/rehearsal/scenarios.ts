@@ -10,6 +10,7 @@ import {
   showsMaintenance,
   stepOutput,
 } from './scenario-checks.js';
+import {slowLeak} from './scenarios/slow-leak.js';
 
 export const scenarios: readonly Scenario[] = [
   {
@@ -74,6 +75,7 @@ export const scenarios: readonly Scenario[] = [
       check((await outcome.world.github.pins()).length === 1, 'one pin keeps the next release from promoting over it'),
     ],
   },
+  slowLeak,
   {
     name: 'cancelled',
     about: 'a release cancelled in the middle finishes its way back',

@@ -41,7 +41,7 @@ function rehearse(...args: string[]): Promise<{exitCode: number | null; last: La
 }
 
 describe('the real workflow files and bundles on the local stand-ins', () => {
-  test.each(['good', 'bad-frontend', 'bad-backend', 'bad-after-promotion', 'cancelled', 'backup'])(
+  test.each(['good', 'bad-frontend', 'bad-backend', 'bad-after-promotion', 'slow-leak', 'cancelled', 'backup'])(
     'scenario %s ends as expected, judged from outside',
     async (scenario) => {
       const {exitCode, last} = await rehearse('--scenario', scenario);
