@@ -1,5 +1,6 @@
-// npm run bench -- chaos [--cases N] [--seed S] [--minutes M] [--step NAME]: kills the acting process around the requests of whole
-// releases and rollbacks, lets one ordinary next run follow, and checks from outside what is left. Exit 1 on a violation.
+// npm run bench -- chaos [--cases N] [--seed S] [--worlds W] [--minutes M] [--step NAME,NAME]: kills the acting process around the
+// requests of whole releases, rollbacks and maintenance windows, W at the same time, lets one ordinary next run follow, and checks
+// from outside what is left. Exit 1 on a violation.
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {openGitHubStore} from '../../lib/src/ledger/github-store.js';
@@ -37,7 +38,8 @@ const {results, possible} = await walkKills({
   seed,
   cases,
   readLedger,
-  ...(process.argv.includes('--step') && {step: process.argv[process.argv.indexOf('--step') + 1]}),
+  worlds: option('worlds', 4),
+  ...(process.argv.includes('--step') && {steps: process.argv[process.argv.indexOf('--step') + 1].split(',')}),
   signal: stop.signal,
   onResult: ({kill, reached, request, violations, ms}, done, possible) => {
     if (!told) console.log(`${possible} kills are possible, seed ${seed}`);

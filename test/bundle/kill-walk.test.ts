@@ -18,6 +18,7 @@ describe('a release whose process is killed around one of its requests', () => {
       nodePath: nodePath(),
       seed,
       cases,
+      worlds: 2,
       readLedger,
     });
     expect(walk.results.filter((one) => one.reached).length).toBeGreaterThanOrEqual(cases);

@@ -1,14 +1,34 @@
 import {join} from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
 import {serving} from '../outside.js';
 import type {Fault, Recorded} from '../stand-in.js';
-import {names, secrets, startWorld, type World} from '../world.js';
+import {startWorld, type World} from '../world.js';
+import {
+  inFlightLeft,
+  type Look,
+  lookAt,
+  madeSince,
+  maintenanceSeen,
+  type ReadLedger,
+  releasePins,
+  standstill,
+  unreadable,
+} from './aftermath.js';
 import type {StepEnd} from './killable-step.js';
-import {type Ground, type Handed, handedBy, type StepName, startStep, stepNames} from './release-steps.js';
+import {randomFrom, shuffled} from './random.js';
+import {
+  type Ground,
+  type Handed,
+  handedBy,
+  journeyOf,
+  journeys,
+  type StepName,
+  startStep,
+  stepNames,
+} from './release-steps.js';
 
 /**
- * Kills the acting process around each request that a release and its rollback make, lets one ordinary next run follow,
- * and looks from outside at what is left.
+ * Kills the acting process around each request that a release, its rollback and a maintenance window make, lets one
+ * ordinary next run follow, and looks from outside at what is left.
  */
 
 const platformNames = ['vercel', 'railway', 'github'] as const;
@@ -43,11 +63,12 @@ export interface WalkOptions {
   readonly seed: number;
   /** Kills that must have happened. */
   readonly cases: number;
-  /** Reads the whole ledger by the product's own reader; throws when it cannot. @returns the number of releases. */
-  readonly readLedger: (githubUrl: string) => Promise<number>;
+  readonly readLedger: ReadLedger;
   readonly onResult?: (result: CaseResult, done: number, possible: number) => void;
-  /** Only kills within this step. */
-  readonly step?: StepName | undefined;
+  /** Only kills within these steps; all when empty. */
+  readonly steps?: readonly StepName[];
+  /** Worlds at the same time; default 1. */
+  readonly worlds?: number;
   /** Stops before the next case. */
   readonly signal?: AbortSignal;
 }
@@ -60,40 +81,75 @@ export interface Walk {
 /** Lists grow with each case; a new world keeps them as short as a product's. */
 const casesPerWorld = 25;
 
+/** What the worlds of one walk share. */
+interface Progress {
+  readonly options: WalkOptions;
+  readonly results: CaseResult[];
+  /** Kills in the order they are tried; what was tried goes to the end. Empty until an undisturbed run was measured. */
+  queue: KillCase[];
+  possible: number;
+  /** Cases being played, so that several worlds together play no more than were asked for. */
+  underWay: number;
+}
+
+/** A case mostly waits for builds and moves, so that several worlds side by side walk faster than one. */
 export async function walkKills(options: WalkOptions): Promise<Walk> {
-  const random = mulberry(options.seed);
-  const results: CaseResult[] = [];
-  let queue: KillCase[] = [];
-  let possible = 0;
-  const enough = () => results.filter((one) => one.reached).length >= options.cases || options.signal?.aborted;
-  while (!enough()) {
+  const walk: Progress = {options, results: [], queue: [], possible: 0, underWay: 0};
+  {
     await using world = await openWorld(options.suiteRoot);
-    const ground = {world, suiteRoot: options.suiteRoot, nodePath: options.nodePath};
-    if (possible === 0) {
-      const all = casesOf(await measure(ground)).filter(({step}) => !options.step || options.step === step);
-      possible = all.length;
-      queue = inTurn(
-        shuffled(
-          all.filter((one) => one.writes),
-          random,
-        ),
-        shuffled(
-          all.filter((one) => !one.writes),
-          random,
-        ),
-      );
-    }
-    for (let i = 0; i < casesPerWorld && !enough(); i++) {
-      const kill = queue.shift()!;
-      queue.push(kill);
-      const result = await playCase(ground, kill, options.readLedger);
-      results.push(result);
-      options.onResult?.(result, results.filter((one) => one.reached).length, possible);
+    await prepare(walk, groundOf(options, world));
+  }
+  const ends = await Promise.allSettled(Array.from({length: options.worlds ?? 1}, () => walkOn(walk)));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return {possible: walk.possible, results: walk.results};
+}
+
+const groundOf = ({suiteRoot, nodePath}: WalkOptions, world: World): Ground => ({world, suiteRoot, nodePath});
+
+async function prepare(walk: Progress, ground: Ground): Promise<void> {
+  const {steps, seed} = walk.options;
+  const random = randomFrom(seed);
+  const all = casesOf(await measure(ground)).filter(({step}) => !steps?.length || steps.includes(step));
+  walk.possible = all.length;
+  walk.queue = inTurn(
+    shuffled(
+      all.filter((one) => one.writes),
+      random,
+    ),
+    shuffled(
+      all.filter((one) => !one.writes),
+      random,
+    ),
+  );
+}
+
+function enough({results, underWay, options}: Progress): boolean {
+  return results.filter((one) => one.reached).length + underWay >= options.cases || options.signal?.aborted === true;
+}
+
+async function walkOn(walk: Progress): Promise<void> {
+  while (!enough(walk)) {
+    await using world = await openWorld(walk.options.suiteRoot);
+    for (let i = 0; i < casesPerWorld && !enough(walk); i++) {
+      const result = await playNext(walk, groundOf(walk.options, world));
       // What a violation leaves behind must not be taken for the next case's doing.
       if (result.violations.length) break;
     }
   }
-  return {possible, results};
+}
+
+async function playNext(walk: Progress, ground: Ground): Promise<CaseResult> {
+  const kill = walk.queue.shift()!;
+  walk.queue.push(kill);
+  walk.underWay++;
+  try {
+    const result = await playCase(ground, kill, walk.options.readLedger);
+    walk.results.push(result);
+    walk.options.onResult?.(result, walk.results.filter((one) => one.reached).length, walk.possible);
+    return result;
+  } finally {
+    walk.underWay--;
+  }
 }
 
 function openWorld(suiteRoot: string): Promise<World> {
@@ -154,14 +210,15 @@ function casesOf(requests: Requests): KillCase[] {
   );
 }
 
-async function playCase(ground: Ground, kill: KillCase, readLedger: WalkOptions['readLedger']): Promise<CaseResult> {
+async function playCase(ground: Ground, kill: KillCase, readLedger: ReadLedger): Promise<CaseResult> {
   const startedMs = Date.now();
   const {world} = ground;
   const before = await lookAt(world);
-  const {request, ends, killed} = await killedRelease(ground, kill);
+  const {request, ends, killed, unnoticed} = await killedJourney(ground, kill);
   const violations = [
+    ...unnoticed,
     ...brokenSteps(ends, killed),
-    ...inFlightLeft(world, before),
+    ...inFlightLeft(world, before.backend),
     ...(await afterwards(world, before)),
     ...(await unreadable(world, readLedger)),
   ];
@@ -174,20 +231,27 @@ interface NamedEnd {
   readonly end: StepEnd;
 }
 
-/** The release up to the kill, and the ordinary next run: the rollback job, when the release was opened. */
-async function killedRelease(
-  ground: Ground,
-  kill: KillCase,
-): Promise<{request: string; ends: NamedEnd[]; killed: boolean}> {
-  const commit = await ground.world.product.release('v2');
+interface Killed {
+  /** The request around which it was killed. */
+  readonly request: string;
+  readonly ends: readonly NamedEnd[];
+  readonly killed: boolean;
+  /** What the kill left and nobody would be told of. */
+  readonly unnoticed: readonly string[];
+}
+
+/** The steps up to the kill, and the ordinary next run. */
+async function killedJourney(ground: Ground, kill: KillCase): Promise<Killed> {
+  const {world} = ground;
+  const commit = await world.product.release('v2');
+  const steps: readonly StepName[] = journeys[journeyOf(kill.step)];
   const ends: NamedEnd[] = [];
   let handed: Partial<Handed> = {};
   let request = 'not reached';
-  for (const step of stepNames.slice(0, stepNames.indexOf(kill.step) + 1)) {
-    if (step === kill.step) slowDown(ground.world, kill);
+  for (const step of steps.slice(0, steps.indexOf(kill.step) + 1)) {
+    if (step === kill.step) slowDown(world, kill);
     const started = startStep(ground, step, commit, handed);
-    const disarm =
-      step === kill.step ? arm(ground.world, kill, started.kill, (told) => (request = told)) : () => undefined;
+    const disarm = step === kill.step ? arm(world, kill, started.kill, (told) => (request = told)) : () => undefined;
     const end = await started.done;
     disarm();
     ends.push({step, end});
@@ -195,12 +259,26 @@ async function killedRelease(
     if (end.code !== 0) break;
   }
   const killed = ends.at(-1)!.end.killed;
-  forgetSlowness(ground.world);
-  if (handed.ledgerId) {
-    const end = await startStep(ground, 'rollback', commit, handed).done;
-    ends.push({step: 'the next run', end});
-  }
-  return {request, ends, killed};
+  forgetSlowness(world);
+  const unnoticed = journeyOf(kill.step) === 'maintenance' ? await unnoticedMaintenance(ground, commit) : [];
+  const next = nextRun(kill.step, handed);
+  if (next) ends.push({step: 'the next run', end: await startStep(ground, next, commit, handed).done});
+  return {request, ends, killed, unnoticed};
+}
+
+/** The job that follows a killed one, when the release was opened; an operator who ends the window. */
+function nextRun(step: StepName, {ledgerId}: Partial<Handed>): StepName | undefined {
+  if (journeyOf(step) === 'maintenance') return 'maintenance-off';
+  return ledgerId ? 'rollback' : undefined;
+}
+
+/** Users who are kept out must not be kept out unnoticed: the window's status says so, or fails. */
+async function unnoticedMaintenance(ground: Ground, commit: string): Promise<string[]> {
+  const seen = await maintenanceSeen(ground.world);
+  if (!seen.frontend && !seen.backend) return [];
+  const status = await startStep(ground, 'maintenance-status', commit, {}).done;
+  const noticed = status.code === 1 || status.outputs['state'] === 'on';
+  return noticed ? [] : [`users are kept out, and the status says "${status.outputs['state'] ?? 'nothing'}"`];
 }
 
 /**
@@ -252,99 +330,26 @@ function brokenSteps(ends: readonly NamedEnd[], killed: boolean): string[] {
 
 const tailOf = (log: string) => log.split('\n').slice(-25).join('\n');
 
-interface Look {
-  readonly frontend: string;
-  readonly backend: string;
-  readonly vercelIds: ReadonlySet<string>;
-  readonly railwayIds: ReadonlySet<string>;
-}
-
-async function lookAt(world: World): Promise<Look> {
-  const {frontend, backend} = await serving(world);
-  return {
-    frontend,
-    backend,
-    vercelIds: new Set(world.vercel.state().deployments.map((one) => one.id)),
-    railwayIds: new Set(world.railway.state().deployments.map((one) => one.id)),
-  };
-}
-
-const railwayInFlight = ['QUEUED', 'WAITING', 'NEEDS_APPROVAL', 'INITIALIZING', 'BUILDING', 'DEPLOYING'];
-
-function inFlightLeft(world: World, {backend}: Look): string[] {
-  return world.railway
-    .state()
-    .deployments.filter((one) => railwayInFlight.includes(one.status) && one.commit !== backend)
-    .map((one) => `Railway's ${one.id} of commit ${one.commit?.slice(0, 7)} is still ${one.status} and will go live`);
-}
-
 /** Waits until nothing moves any more, then compares. */
 async function afterwards(world: World, before: Look): Promise<string[]> {
-  await Promise.race([world.railway.settled(), sleep(20_000, undefined, {ref: false})]);
+  await standstill(world);
   const now = await serving(world);
-  const railway = world.railway.state().deployments.filter((one) => !before.railwayIds.has(one.id));
-  const vercel = world.vercel.state().deployments.filter((one) => !before.vercelIds.has(one.id));
+  const kept = await maintenanceSeen(world);
+  const {vercel, railway} = madeSince(world, before);
   const commits = (wanted: boolean) => railway.filter((one) => (one.commit === before.backend) === wanted);
   return [
     ...(now.frontend === before.frontend ? [] : [`the frontend is ${now.frontend}, not its anchor ${before.frontend}`]),
     ...(now.backend === before.backend ? [] : [`the backend runs ${now.backend}, not its anchor ${before.backend}`]),
     ...(now.answers ? [] : ['the product does not answer']),
+    ...(kept.frontend || kept.backend ? ['users are still kept out by maintenance mode'] : []),
     ...(vercel.length > 1 ? [`${vercel.length} Vercel deployments were made`] : []),
     ...(commits(false).length > 1 ? [`${commits(false).length} Railway deployments of the release were made`] : []),
     ...(commits(true).length > 1 ? [`${commits(true).length} Railway deployments of the anchor were made`] : []),
   ];
 }
 
-/** The product's own reader must find each release that GitHub holds. */
-async function unreadable(world: World, read: WalkOptions['readLedger']): Promise<string[]> {
-  const held = world.github.deployments('switchback-release').length;
-  try {
-    const listed = await read(world.github.url);
-    return listed === held ? [] : [`the ledger lists ${listed} of ${held} releases`];
-  } catch (error) {
-    return [`the ledger cannot be read: ${error instanceof Error ? error.message : String(error)}`];
-  }
-}
-
-/** As an operator does who has found the cause. */
-async function releasePins(world: World): Promise<void> {
-  for (const pin of world.github.pins()) {
-    const answer = await fetch(
-      `${world.github.url}/repos/${names.owner}/${names.repository}/deployments/${pin.id}/statuses`,
-      {
-        method: 'POST',
-        headers: {authorization: `Bearer ${secrets.githubToken}`, 'user-agent': 'kill-walk'},
-        body: JSON.stringify({state: 'inactive', description: 'released'}),
-      },
-    );
-    await answer.arrayBuffer();
-    if (!answer.ok) throw new Error(`a pin could not be released: ${answer.status}`);
-  }
-}
-
 /** One of each as long as both last: a short walk also kills around the few requests that change something. */
 function inTurn<T>(first: readonly T[], second: readonly T[]): T[] {
   const length = Math.max(first.length, second.length);
   return Array.from({length}, (_, i) => [...first.slice(i, i + 1), ...second.slice(i, i + 1)]).flat();
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const list = [...items];
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [list[i], list[j]] = [list[j]!, list[i]!];
-  }
-  return list;
-}
-
-/** The same seed always gives the same walk. */
-function mulberry(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

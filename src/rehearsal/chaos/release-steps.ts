@@ -2,9 +2,20 @@ import {join} from 'node:path';
 import {names, secrets, type World} from '../world.js';
 import {type KillableStep, type StepEnd, startKillableStep} from './killable-step.js';
 
-/** The steps of a release that change something, in their order, and the way back. */
-export const stepNames = ['preflight', 'deploy-frontend', 'deploy-backend', 'promote', 'rollback'] as const;
-export type StepName = (typeof stepNames)[number];
+/** What is walked from its first step on: a release with its way back, and a maintenance window. */
+export const journeys = {
+  /** The steps that change something, in their order, and the way back. */
+  release: ['preflight', 'deploy-frontend', 'deploy-backend', 'promote', 'rollback'],
+  maintenance: ['maintenance-on', 'maintenance-off'],
+} as const;
+export type Journey = keyof typeof journeys;
+export type StepName = (typeof journeys)[Journey][number];
+
+export const stepNames: readonly StepName[] = [...journeys.release, ...journeys.maintenance];
+
+export function journeyOf(step: StepName): Journey {
+  return (journeys.maintenance as readonly StepName[]).includes(step) ? 'maintenance' : 'release';
+}
 
 /** What later steps are told by earlier ones, as the workflow passes it on. */
 export interface Handed {
@@ -24,10 +35,15 @@ export interface Ground {
 /** A step that takes longer than this hangs. */
 const boundMs = 120_000;
 
-/** Starts one step with the inputs that the release workflow gives it; the gate is left out, it changes nothing. */
-export function startStep(ground: Ground, step: StepName, commit: string, handed: Partial<Handed>): KillableStep {
+/** Starts one step with the inputs that its workflow gives it; the gate is left out, it changes nothing. */
+export function startStep(
+  ground: Ground,
+  step: StepName | 'maintenance-status',
+  commit: string,
+  handed: Partial<Handed>,
+): KillableStep {
   const {world, suiteRoot, nodePath} = ground;
-  const action = step.startsWith('deploy-') ? 'deploy' : step;
+  const action = step.replace(/^(deploy|maintenance)-.*/, '$1');
   return startKillableStep({
     bundle: join(suiteRoot, 'actions', action, 'dist', 'index.js'),
     nodePath,
@@ -71,13 +87,16 @@ function known({release, ledgerId}: Partial<Handed>): Record<string, string> {
   return {...(release && {release}), ...(ledgerId && {'ledger-id': ledgerId})};
 }
 
-function own(step: StepName, {frontend, backend}: Partial<Handed>): Record<string, string> {
-  const inputs: Record<StepName, Record<string, string>> = {
+function own(step: StepName | 'maintenance-status', {frontend, backend}: Partial<Handed>): Record<string, string> {
+  const inputs: Record<typeof step, Record<string, string>> = {
     preflight: {'open-release': 'true', components: 'frontend,backend'},
     'deploy-frontend': {component: 'frontend'},
     'deploy-backend': {component: 'backend'},
     promote: {'frontend-deployment': frontend ?? '', 'backend-deployment': backend ?? ''},
     rollback: {to: 'anchor', gate: 'false'},
+    'maintenance-on': {mode: 'on', reason: 'rehearsed', for: '1h'},
+    'maintenance-off': {mode: 'off', reason: 'rehearsed'},
+    'maintenance-status': {mode: 'status', reason: 'rehearsed'},
   };
   return inputs[step];
 }
