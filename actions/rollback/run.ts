@@ -8,7 +8,7 @@ import {checkSecrets} from '../../src/release/check-secrets.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {closeIncident, reportIncident} from '../../src/release/incident.js';
 import {type LedgerAccess, openLedger, pinSentence} from '../../src/release/ledger-access.js';
-import {enterMaintenance, type SideResult} from '../../src/release/maintenance.js';
+import {enterMaintenance, leaveMaintenance, readMaintenance, type SideResult} from '../../src/release/maintenance.js';
 import {readProduct} from '../../src/release/product.js';
 import {gateProduct, liveUrls} from '../../src/release/product-gate.js';
 import {type ComponentResult, rollBack} from '../../src/release/rollback.js';
@@ -47,12 +47,19 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
     recordId: inputs['ledger-id'],
     release: inputs.release,
   });
-  const obstacle = inputs['dry-run'] || inputs['override-schema'] ? undefined : schemaObstacle(plan);
-  if (obstacle) return stopAtMaintenance({inputs, runner, config, platforms, ledger, plan, obstacle, startedMs});
+  const obstacle = schemaObstacle(plan);
+  const override = obstacle && inputs['override-schema'] ? overriddenBy(obstacle, runner) : undefined;
+  if (obstacle && !override && !inputs['dry-run']) {
+    // By hand nothing has failed yet: a product that works is not taken down because its way back is barred.
+    if (inputs.to !== 'anchor') throw barred(obstacle);
+    return stopAtMaintenance({inputs, runner, config, platforms, ledger, plan, obstacle, startedMs});
+  }
+  if (obstacle) announce(obstacle, override, runner);
   runner.log(`Going back to ${plan.description}.`);
   if (!inputs['dry-run'])
     await ledger.append(plan.leaving?.id, 'intent', {
       do: 'rollback',
+      ...(override && {override: `schema-${obstacle!.verdict}`, by: actorOf(runner)}),
       ...Object.fromEntries(plan.targets.map(({component, anchor}) => [`to-${component}`, anchor.deploymentId])),
     });
   const results = await rollBack(platforms, plan.targets, {
@@ -75,17 +82,85 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
       gate: undefined,
       pin: undefined,
       left: leftOver(results, undefined),
+      override,
     });
+  const still =
+    inputs.component === 'all' ? await endMaintenance(inputs, config, platforms, ledger, runner, results) : [];
   const gate = await gateAgain(inputs, config, plan, results, runner);
-  const left = leftOver(results, gate);
+  const left = [...still, ...leftOver(results, gate)];
   const pin =
     inputs.pin && results.some((result) => result.state === 'restored')
       ? await leavePin(ledger, plan, inputs, runner)
       : undefined;
   await note(ledger, plan, results, gate, left);
-  const report = finish({inputs, config, plan, results, startedMs, restoreMs, gate, pin, left});
+  const report = finish({
+    inputs,
+    config,
+    plan,
+    results,
+    startedMs,
+    restoreMs,
+    gate,
+    pin,
+    left,
+    override,
+  });
   if (inputs.incident) await openIncident(inputs, plan, results, left, report.summary ?? '', runner);
   return report;
+}
+
+/**
+ * The restored frontend has taken the place of the maintenance page, so the backend opens with it, before the gate asks.
+ * @returns what is left to do by hand.
+ */
+async function endMaintenance(
+  inputs: RollbackInputs,
+  config: Product['config'],
+  platforms: Awaited<ReturnType<typeof openPlatforms>>,
+  {store}: LedgerAccess,
+  runner: Run,
+  results: readonly ComponentResult[],
+): Promise<string[]> {
+  if (results.some((result) => result.state === 'failed') || !(await readMaintenance(store)).on) return [];
+  const root = runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
+  const call = {signal: ownSignal(), progress: (line: string) => runner.log(oneLine(line))};
+  const commit = runner.env['GITHUB_SHA'] ?? '';
+  const {sides} = await leaveMaintenance({config, tokens: inputs, platforms, store, root, commit, call});
+  for (const one of sides) runner.log(`Maintenance mode off, ${one.component}: ${oneLine(one.seen)}`);
+  return sides.flatMap(({component, failure}) =>
+    failure ? [`maintenance mode, ${component}: ${failure.message}. ${failure.remedy}`] : [],
+  );
+}
+
+function actorOf(runner: Run): string {
+  return runner.env['GITHUB_ACTOR'] ?? runner.env['USER'] ?? 'switchback';
+}
+
+function overriddenBy(obstacle: SchemaObstacle, runner: Run): string {
+  return `${actorOf(runner)} overrode the schema verdict ${obstacle.verdict} of ${obstacle.release}`;
+}
+
+function announce(obstacle: SchemaObstacle, override: string | undefined, runner: Run): void {
+  runner.annotate({
+    level: 'warning',
+    title: 'Schema',
+    message: override
+      ? `${override}. ${obstacle.sentence}`
+      : `${obstacle.sentence} A run that is not dry is refused unless \`override-schema\` is set.`,
+  });
+}
+
+function barred(obstacle: SchemaObstacle): Failure {
+  return new Failure(
+    'ROLLBACK_SCHEMA',
+    `${obstacle.sentence} Nothing was changed.\n${waysOut(obstacle)
+      .map((line) => `- ${oneLine(line, 600)}`)
+      .join('\n')}`,
+    {
+      remedy:
+        'Choose one of the two ways out above; when you know that old code can live with it, run again with `override-schema: true`.',
+    },
+  );
 }
 
 interface Stop {
@@ -235,7 +310,7 @@ async function leavePin(
   try {
     if (await ledger.activePin()) return await ledger.activePin();
     const pin = await ledger.store.pin({
-      who: runner.env['GITHUB_ACTOR'] ?? 'switchback',
+      who: actorOf(runner),
       why: inputs.reason,
       untilMs: Date.now() + inputs['pin-for'],
       ...(plan.leaving && {release: plan.leaving.release}),
@@ -283,9 +358,22 @@ interface Ending {
   readonly gate: Pick<GateResult, 'verdict' | 'sentence'> | undefined;
   readonly pin: string | undefined;
   readonly left: readonly string[];
+  /** Who brought old code back over which verdict. */
+  readonly override: string | undefined;
 }
 
-function finish({inputs, config, plan, results, startedMs, restoreMs, gate, pin, left}: Ending): Report<typeof spec> {
+function finish({
+  inputs,
+  config,
+  plan,
+  results,
+  startedMs,
+  restoreMs,
+  gate,
+  pin,
+  left,
+  override,
+}: Ending): Report<typeof spec> {
   const totalMs = Date.now() - startedMs;
   const stateOn = (component: Component) =>
     results.find((result) => result.component === component)?.state ?? 'skipped';
@@ -322,6 +410,7 @@ function finish({inputs, config, plan, results, startedMs, restoreMs, gate, pin,
       rtoMs: config.objectives.rto,
       left,
       pin,
+      override,
     }),
   };
   if (!left.length) return report;

@@ -39,7 +39,7 @@ export const spec = defineAction({
     'pin-for': duration({default: '7d', doc: 'How long the pin lasts.'}),
     'override-schema': flag({
       default: 'false',
-      doc: 'Bring old code back although the schema verdict says that it cannot run on the new schema, or that this cannot be told. Without it the automatic path stops at maintenance mode.',
+      doc: 'Bring old code back although the schema verdict says that it cannot run on the new schema, or that this cannot be told. Without it the automatic path stops at maintenance mode, and a rollback by hand changes nothing. Who set it stands in the ledger, the summary and the incident.',
     }),
     gate: flag({default: 'true', doc: 'Gate the restored product before calling the rollback done.'}),
     incident: flag({default: 'true', doc: 'Open or update a GitHub issue about it (`issues: write`).'}),

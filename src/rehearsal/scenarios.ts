@@ -10,6 +10,7 @@ import {
   showsMaintenance,
   stepOutput,
 } from './scenario-checks.js';
+import {schemaScenarios} from './scenarios/schema.js';
 import {slowLeak} from './scenarios/slow-leak.js';
 
 export const scenarios: readonly Scenario[] = [
@@ -245,6 +246,7 @@ export const scenarios: readonly Scenario[] = [
       ];
     },
   },
+  ...schemaScenarios,
   {
     name: 'maintenance',
     about: 'the maintenance page goes up and comes down without a redeploy',

@@ -109,7 +109,7 @@ export async function leaveMaintenance(
   context: MaintenanceContext,
 ): Promise<{record: ReleaseRecord | undefined; sides: SideResult[]}> {
   const {store, platforms, config} = context;
-  const {record} = await readMaintenance(store);
+  const {record, unfinished} = await readMaintenance(store);
   if (!record && platforms.frontend && (await showsPage(config.frontend!.url))) {
     throw new Failure(
       'MAINTENANCE_RECORD',
@@ -120,7 +120,7 @@ export async function leaveMaintenance(
   if (record) await store.append(record.id, 'intent', {do: 'maintenance-off'});
   const sides = await Promise.all([
     ...(platforms.frontend && record?.anchors.frontend
-      ? [side('frontend', () => hidePage(context, record.anchors.frontend!.deploymentId))]
+      ? [side('frontend', () => hidePage(context, record.anchors.frontend!.deploymentId, unfinished))]
       : []),
     ...(platforms.backend ? [side('backend', () => openBackend(context))] : []),
   ]);
@@ -183,7 +183,13 @@ async function showPage({config, tokens, root, call}: MaintenanceContext): Promi
 async function hidePage(
   {config, platforms, call}: MaintenanceContext,
   deploymentId: string,
+  unfinished: boolean,
 ): Promise<Omit<SideResult, 'component'>> {
+  // A rollback or a release took its place since: what the window replaced must not come back over that. Only an answer
+  // proves it, and a window that was never wholly on may still get its page.
+  const shown = await ask(config.frontend!.url);
+  if (!unfinished && shown && shown.headers.get(maintenanceHeader) !== 'on')
+    return {outcome: 'already', seen: 'no page: what replaced it stays'};
   const {changed} = await platforms.frontend!.promote(deploymentId, {...call, timeoutMs: 120_000});
   await lookUntil(
     call,

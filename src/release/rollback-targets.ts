@@ -13,6 +13,8 @@ export interface RollbackPlan {
   readonly targets: readonly RollbackTarget[];
   /** The release that is left behind, when the ledger knows it. */
   readonly leaving: ReleaseRecord | undefined;
+  /** Every release that the way back passes over, newest first: the migrations of each of them stay. */
+  readonly crossed: readonly ReleaseRecord[];
   /** For people: what the targets are. */
   readonly description: string;
 }
@@ -45,6 +47,7 @@ export async function planRollback(
     return {
       targets: fromAnchors(record, wanted.components),
       leaving: record,
+      crossed: [record],
       description: `what was live before ${record.release}`,
     };
   }
@@ -56,6 +59,7 @@ export async function planRollback(
     return {
       targets: fromAnchors(live, wanted.components),
       leaving: live,
+      crossed: [live],
       description: `what was live before ${live.release}`,
     };
   }
@@ -64,6 +68,7 @@ export async function planRollback(
   return {
     targets: fromShipped(goal, abandonedBy, wanted.components),
     leaving: abandonedBy,
+    crossed: abandonedBy ? history.slice(0, history.indexOf(goal)) : [],
     description: `${goal.release} (commit ${goal.commit.slice(0, 7)})`,
   };
 }

@@ -19,6 +19,7 @@ export interface ShownRollback {
   readonly rtoMs: number;
   readonly left: readonly string[];
   readonly pin: string | undefined;
+  readonly override?: string | undefined;
 }
 
 export function rollbackSummary(shown: ShownRollback): string {
@@ -33,6 +34,7 @@ export function rollbackSummary(shown: ShownRollback): string {
     '',
     `Reason: ${cell(shown.reason)}`,
     '',
+    ...(shown.override ? [`⚠️ **${cell(shown.override)}**: old code may meet a schema that it cannot use.`, ''] : []),
     table(
       ['component', 'target', 'result', 'serves now', 'how', 'took'],
       shown.rows.map((row) => [

@@ -1,0 +1,5 @@
+DO $$
+BEGIN
+  UPDATE items SET name = trim(name);
+END
+$$;

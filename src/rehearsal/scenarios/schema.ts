@@ -1,0 +1,57 @@
+import {check, serving} from '../outside.js';
+import type {Scenario} from '../scenario.js';
+import {failedStep, isBack, ran, stepOutput} from '../scenario-checks.js';
+
+const judged = {database: {migrations: 'backend/migrations', 'expected-tables': ['public.items', 'public.orders']}};
+const byHand = {component: 'all', to: 'previous', reason: 'the migration only trims names', 'dry-run': false};
+
+/** What old code meets after migrations, and who may decide against a verdict. */
+export const schemaScenarios: readonly Scenario[] = [
+  {
+    name: 'schema-override',
+    about: 'a bad release with a migration that cannot be judged stops at maintenance; a person overrides it by name',
+    config: judged,
+    acts: [
+      {
+        workflow: 'release',
+        commit: 'opaque-migration',
+        after: async (outcome) => {
+          const page = await fetch(outcome.world.frontendUrl);
+          await page.arrayBuffer();
+          return [
+            ran(outcome, 'failure'),
+            check(
+              stepOutput(outcome, 'ship', 'rollback', 'outcome') === 'maintenance' && page.status === 503,
+              `the rollback stopped at maintenance mode: ${page.status}`,
+            ),
+          ];
+        },
+      },
+      {
+        workflow: 'rollback',
+        inputs: byHand,
+        after: async (outcome) => {
+          const now = await serving(outcome.world);
+          return [
+            failedStep(outcome, 'rollback', 'rollback'),
+            check(now.backend !== outcome.before.backend, 'by hand without the override nothing old was started'),
+          ];
+        },
+      },
+      {workflow: 'rollback', inputs: {...byHand, 'override-schema': true}},
+    ],
+    outcome: 'overridden by name',
+    judge: async (outcome) => {
+      const intent = outcome.world.github.releaseEvents().find((line) => line.includes('override=schema-unknown'));
+      return [
+        ran(outcome, 'success'),
+        ...(await isBack(outcome)),
+        check(intent?.includes('by=rehearsal') ?? false, `the ledger names who did it: ${intent ?? 'nothing'}`),
+        check(
+          outcome.visits.visits.slice(-5).every((visit) => visit.ok),
+          'maintenance mode is over: the last user requests were good',
+        ),
+      ];
+    },
+  },
+];
