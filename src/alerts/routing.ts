@@ -54,6 +54,9 @@ export interface Due {
   readonly deliveryId: string;
 }
 
+const firstPauseMs = 60_000;
+const longestPauseMs = 3_600_000;
+
 const rank: Readonly<Record<AlertSeverity, number>> = {info: 0, warning: 1, critical: 2};
 
 /**
@@ -67,20 +70,25 @@ export function dueNotices(
   nowMs: number,
   mutes: readonly Mute[] = [],
 ): Due[] {
-  return subjects.flatMap((subject) =>
-    routes.flatMap((route) => {
-      const what = whatIsDue(subject, route, nowMs, mutes);
-      if (!what) return [];
+  return subjects.flatMap((subject) => {
+    // Several routes may lead to one channel, which hears it once.
+    const byChannel = new Map<string, Due>();
+    for (const route of routes) {
+      const what = byChannel.has(route.channel) ? undefined : whatIsDue(subject, route, nowMs, mutes);
+      if (!what) continue;
       const count = subject.notices.filter(
         (notice) => notice.channel === route.channel && notice.what === what && notice.state === 'sent',
       ).length;
-      return [{subject, route, what, deliveryId: `${subject.id}.${route.channel}.${what}.${count + 1}`}];
-    }),
-  );
+      const deliveryId = `${subject.id}.${route.channel}.${what}.${count + 1}`;
+      byChannel.set(route.channel, {subject, route, what, deliveryId});
+    }
+    return [...byChannel.values()];
+  });
 }
 
 function whatIsDue(subject: Subject, route: Route, nowMs: number, mutes: readonly Mute[]): Due['what'] | undefined {
   const sent = subject.notices.filter((notice) => notice.channel === route.channel && notice.state === 'sent');
+  if (isTriedEnough(subject, route.channel, nowMs)) return undefined;
   const alerted = sent.some(({what}) => what === 'alert' || what === 'escalation');
   if (subject.closedMs !== undefined)
     return alerted && !sent.some(({what}) => what === 'recovery') ? 'recovery' : undefined;
@@ -92,6 +100,19 @@ function whatIsDue(subject: Subject, route: Route, nowMs: number, mutes: readonl
   }
   const lastMs = Math.max(...sent.map(({atMs}) => atMs));
   return route.remindEveryMs > 0 && nowMs - lastMs >= route.remindEveryMs ? 'reminder' : undefined;
+}
+
+/**
+ * A channel that fails is tried again later and later, up to once an hour: each try takes time that the next round
+ * needs, and another channel was told already.
+ */
+function isTriedEnough({notices}: Subject, channel: string, nowMs: number): boolean {
+  const mine = notices.filter((notice) => notice.channel === channel && notice.state !== 'sending');
+  const lastSent = mine.findLastIndex(({state}) => state === 'sent');
+  const failures = mine.slice(lastSent + 1);
+  const last = failures.at(-1);
+  if (!last) return false;
+  return nowMs - last.atMs < Math.min(longestPauseMs, firstPauseMs * 2 ** (failures.length - 1));
 }
 
 function concerns(route: Route, subject: Subject): boolean {

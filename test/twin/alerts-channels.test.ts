@@ -147,14 +147,26 @@ describe('who is told what, and when', () => {
     state: 'sent' as const,
     atMs,
   });
+  const failed = (atMs: number) => ({...sent('alert', atMs), state: 'failed' as const});
   const night = {fromMinute: 22 * 60, toMinute: 7 * 60, timeZone: 'Europe/Berlin'};
   const hour = 3_600_000;
+
+  test('several routes to one channel are one alert and one recovery', () => {
+    const routes = [route({components: ['backend']}), route({components: ['frontend']}), route({from: 'critical'})];
+    const both = {components: ['frontend', 'backend']};
+    expect(dueNotices([subject(both)], routes, t0).map(({what}) => what)).toEqual(['alert']);
+    const over = subject({...both, closedMs: t0 + 1, notices: [sent('alert')]});
+    expect(dueNotices([over], routes, t0 + 2).map(({what}) => what)).toEqual(['recovery']);
+  });
 
   test.each<[rule: string, subject: Partial<Subject>, route: Partial<Route>, nowMs: number, what: string | undefined]>([
     ['a new incident is an alert', {}, {}, t0, 'alert'],
     ['said once, it is not said again', {notices: [sent('alert')]}, {}, t0 + 9 * hour, undefined],
     ['what was being said at a kill is said again', {notices: [{...sent('alert'), state: 'sending'}]}, {}, t0, 'alert'],
-    ['a failed one is tried again', {notices: [{...sent('alert'), state: 'failed'}]}, {}, t0, 'alert'],
+    ['a failed one is not tried again at once', {notices: [failed(t0)]}, {}, t0 + 59_000, undefined],
+    ['but after a minute', {notices: [failed(t0)]}, {}, t0 + 60_000, 'alert'],
+    ['later and later', {notices: [failed(t0 - hour), failed(t0 - hour), failed(t0)]}, {}, t0 + 239_000, undefined],
+    ['at least once an hour', {notices: Array.from({length: 40}, () => failed(t0))}, {}, t0 + hour, 'alert'],
     ['closed, it is a recovery', {closedMs: t0 + 1, notices: [sent('alert')]}, {}, t0 + 2, 'recovery'],
     ['once', {closedMs: t0 + 1, notices: [sent('alert'), sent('recovery')]}, {}, t0 + 2, undefined],
     ['no recovery where there was no alert', {closedMs: t0 + 1}, {}, t0 + 2, undefined],
@@ -190,12 +202,14 @@ describe('who is told what, and when', () => {
         const heard: string[] = [];
         const notices: Array<Subject['notices'][number]> = [];
         const channel: Channel = {name: 'slack', type: 'slack', send: async (_message, id) => void heard.push(id)};
+        let nowMs = t0;
         const attempt = async (closedMs: number | undefined, effects: number) => {
+          nowMs += hour;
           let left = effects;
           const alive = () => {
             if (left-- <= 0) throw new Error('killed');
           };
-          const due = dueNotices([subject({notices: [...notices], closedMs})], [route()], t0);
+          const due = dueNotices([subject({notices: [...notices], closedMs})], [route()], nowMs);
           await dispatch(due, {
             channels: [
               {
@@ -210,7 +224,7 @@ describe('who is told what, and when', () => {
             clock: fakeClock(),
             note: async (one: Due, state) => {
               alive();
-              notices.push({channel: one.route.channel, what: one.what, state, atMs: t0});
+              notices.push({channel: one.route.channel, what: one.what, state, atMs: nowMs});
             },
           }).catch(() => undefined);
         };
