@@ -19,7 +19,7 @@ export async function run(inputs: NotifyInputs, runner: Run): Promise<Report<typ
     throw refusal('CONFIG', 'The configuration was', [
       {where: '`alerts`', what: 'is missing', remedy: 'Describe at least one channel under `alerts.channels`'},
     ]);
-  const channels = openChannels(config.alerts, inputs, runner);
+  const channels = await openChannels(config.alerts, inputs, runner, root);
   const due = dueOf(inputs, config, channels);
   const dispatched = await dispatch(due, {
     channels,

@@ -124,6 +124,12 @@ function monitor({monitor: settings, backup: sets}: Config): Contradiction[] {
   if (settings.objective >= 1)
     add(['objective'], '(100%) leaves no error budget', 'Choose less than 100%, such as 99.9%');
   if (settings.interval < 10_000) add(['interval'], 'is shorter than 10 s', 'Choose 10s or more; 1m or 5m is usual');
+  if (settings['after-release'].every < 5_000)
+    add(['after-release', 'every'], 'is shorter than 5 s', 'Choose 5s or more; 20s is usual');
+  if (settings['after-release'].for > 3_600_000)
+    add(['after-release', 'for'], 'is longer than an hour', 'Choose less, such as 10m');
+  if (settings['max-blind'] < settings.interval)
+    add(['max-blind'], 'is shorter than the interval', 'Choose several intervals, such as 2h');
   if (settings['keep-minutes'] < settings['keep-rounds'])
     add(['keep-minutes'], 'is shorter than keep-rounds', 'Keep the coarser spans the longer');
   if (settings['keep-hours'] < settings['keep-minutes'])

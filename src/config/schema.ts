@@ -358,6 +358,27 @@ const monitor = z.strictObject({
   'keep-rounds': duration('Single rounds are kept this long.').default(7 * 86_400_000),
   'keep-minutes': duration('Spans of five minutes are kept this long.').default(35 * 86_400_000),
   'keep-hours': duration('Hours are kept this long.').default(400 * 86_400_000),
+  'max-blind': duration('Nobody looked for longer than this: the next run raises an alarm about itself.').default(
+    2 * 3_600_000,
+  ),
+  'certificate-min-days': z
+    .int()
+    .min(1)
+    .max(365)
+    .default(14)
+    .describe('Certificates of the https addresses must last so many more days.'),
+  'after-release': z
+    .strictObject({
+      for: duration('So long after a change of production; 0s: never.').default(600_000),
+      every: duration('Pace of the closer rounds, which are evidence and do not count for availability.').default(
+        20_000,
+      ),
+    })
+    .prefault({})
+    .describe('Closer rounds after each release and rollback.'),
+  'heartbeat-env': variableName(
+    "Variable with an address that is told after each round, such as a dead man's switch: it alarms when the monitor itself is dead.",
+  ).optional(),
   'drill-max-age': duration('How old the newest restore drill may get before an alarm.').default(8 * 86_400_000),
   page: relativePath('Folder of the status page.').default('status'),
   refresh: duration('How often the open page looks for news.').default(30_000),
@@ -380,6 +401,9 @@ const channel = z.discriminatedUnion('type', [
     from: z.string().min(3).describe('Sender.'),
     to: z.array(z.string().min(3)).min(1).describe('Recipients.'),
     'server-env': variableName('Variable with the mail server: smtps://user:password@host:465 or smtp://…:587.'),
+    ca: relativePath(
+      'File with the certificate authority of a mail server that the system does not know (PEM).',
+    ).optional(),
   }),
   z.strictObject({
     type: z.literal('webhook'),

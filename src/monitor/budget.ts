@@ -26,11 +26,9 @@ export function tallyOf(buckets: Iterable<Bucket>, service: string, fromMs: numb
 
 /** @param objective share of probes that shall succeed, such as 0.999; below 1. */
 export function errorBudget(
-  buckets: Iterable<Bucket>,
-  service: string,
-  {objective, windowMs, nowMs}: {readonly objective: number; readonly windowMs: number; readonly nowMs: number},
+  {probes, failed, knownS}: {readonly probes: number; readonly failed: number; readonly knownS: number},
+  {objective, windowMs}: {readonly objective: number; readonly windowMs: number},
 ): ErrorBudget {
-  const {probes, failed, knownS} = tallyOf(buckets, service, nowMs - windowMs, nowMs);
   const failing = probes ? failed / probes : undefined;
   return {
     objective,

@@ -5,6 +5,8 @@ import type {Round} from './sample.js';
 import {openLines, sealLine} from './sealed-line.js';
 
 const dayMs = 86_400_000;
+/** Days whose spans of five minutes stay parsed: what burn rates and the page's newest chart look at. */
+const daysParsed = 6;
 export const minuteSpanMs = 300_000;
 export const hourSpanMs = 3_600_000;
 
@@ -41,6 +43,8 @@ export interface HistoryEvent {
 
 /** The monitor's memory: rounds for days, spans of five minutes for weeks, hours for a year, and events. */
 export class History {
+  readonly #minutes = new Map<string, {readonly source: string; readonly buckets: readonly Bucket[]}>();
+
   constructor(
     readonly files: HistoryFiles,
     readonly policy: HistoryPolicy = defaultHistoryPolicy,
@@ -72,42 +76,79 @@ export class History {
     return {rounds: inOrder(rounds), damaged};
   }
 
+  /** When somebody last looked before a moment, however long ago; undefined: never. Of days made coarser, their last span. */
+  async lastRoundMs(beforeMs: number): Promise<number | undefined> {
+    const newest = async (folder: string) => (await this.files.list(folder)).sort().at(-1)?.slice(-14, -4);
+    const [day, ...coarse] = await Promise.all(['rounds', 'minutes', 'hours'].map(newest));
+    if (day) {
+      const {rounds} = await this.#readDay(day);
+      const last = rounds.reduce((latest, {atMs}) => (atMs < beforeMs ? Math.max(latest, atMs) : latest), 0);
+      if (last) return last;
+    }
+    const older = coarse
+      .filter((name) => name !== undefined)
+      .sort()
+      .at(-1);
+    if (!older) return undefined;
+    const startMs = Date.parse(`${older}T00:00:00Z`);
+    const buckets = await this.readMinutes(startMs, startMs + dayMs);
+    const last = buckets.at(-1) ?? (await this.readHours(startMs, startMs + dayMs)).at(-1);
+    return last?.startMs;
+  }
+
   async #readDay(day: string): Promise<{rounds: Round[]; damaged: number}> {
-    const {lines, damaged} = openLines((await this.files.read(`rounds/${day}.log`)) ?? '');
-    const {rounds, foreign} = readRoundLines([...new Set(lines)]);
-    return {rounds, damaged: damaged + foreign};
+    return parseDay((await this.files.read(`rounds/${day}.log`)) ?? '');
   }
 
   /** Spans of five minutes, from rounds where they are still kept. Oldest first. */
   async readMinutes(fromMs: number, toMs: number): Promise<Bucket[]> {
     const buckets: Bucket[] = [];
-    for (const day of daysBetween(fromMs, toMs)) {
-      const rounds = await this.#readDay(day);
-      buckets.push(
-        ...(rounds.rounds.length
-          ? bucketsOf(rounds.rounds, minuteSpanMs, this.policy.maxGapMs)
-          : await this.#readBuckets(`minutes/${day}.log`)),
-      );
-    }
+    for (const day of daysBetween(fromMs, toMs)) buckets.push(...(await this.#minutesOf(day)));
     return buckets.filter(({startMs}) => startMs >= fromMs && startMs < toMs);
   }
 
-  /** Hours, from the finest that is still kept. Oldest first. */
+  /** Hours, from the coarsest file that is kept. Oldest first. */
   async readHours(fromMs: number, toMs: number): Promise<Bucket[]> {
     const buckets: Bucket[] = [];
-    const kept = new Set(await this.files.list('hours'));
-    for (const day of daysBetween(fromMs, toMs)) {
-      const name = `hours/${day}.log`;
-      buckets.push(
-        ...(kept.has(name) ? await this.#readBuckets(name) : coarser(await this.#minutesOf(day), hourSpanMs)),
-      );
-    }
+    for (const day of daysBetween(fromMs, toMs)) buckets.push(...((await this.hoursOfDay(day)).hours ?? []));
     return buckets.filter(({startMs}) => startMs >= fromMs && startMs < toMs);
   }
 
-  #minutesOf(day: string): Promise<Bucket[]> {
-    const startMs = Date.parse(`${day}T00:00:00Z`);
-    return this.readMinutes(startMs, startMs + dayMs);
+  /** Days of which anything is kept. */
+  async keptDays(): Promise<ReadonlySet<string>> {
+    const names = await Promise.all(['rounds', 'minutes', 'hours'].map((folder) => this.files.list(folder)));
+    return new Set(names.flat().map((name) => name.slice(-14, -4)));
+  }
+
+  /**
+   * The hours of one day, such as `2026-11-23`, and the text that they were computed from.
+   * @param known that text as it was read before: when it is the same still, `hours` is undefined.
+   */
+  async hoursOfDay(day: string, known?: string): Promise<{readonly source: string; readonly hours?: Bucket[]}> {
+    const coarse = await this.files.read(`hours/${day}.log`);
+    const source = coarse ?? (await this.#minuteSource(day));
+    if (source === known) return {source};
+    if (coarse !== undefined) return {source, hours: readBucketLines(openLines(coarse).lines)};
+    return {source, hours: coarser(await this.#minutesOf(day), hourSpanMs)};
+  }
+
+  async #minuteSource(day: string): Promise<string> {
+    return (await this.files.read(`rounds/${day}.log`)) ?? (await this.files.read(`minutes/${day}.log`)) ?? '';
+  }
+
+  /** Parsed once for each text: a watch asks again and again for days that are over. */
+  async #minutesOf(day: string): Promise<readonly Bucket[]> {
+    const source = await this.#minuteSource(day);
+    const parsed = this.#minutes.get(day);
+    if (parsed?.source === source) return parsed.buckets;
+    const {rounds} = parseDay(source);
+    const buckets = rounds.length
+      ? bucketsOf(rounds, minuteSpanMs, this.policy.maxGapMs)
+      : await this.#readBuckets(`minutes/${day}.log`);
+    this.#minutes.set(day, {source, buckets});
+    const oldest = [...this.#minutes.keys()].sort()[0]!;
+    if (this.#minutes.size > daysParsed) this.#minutes.delete(oldest);
+    return buckets;
   }
 
   async #readBuckets(name: string): Promise<Bucket[]> {
@@ -174,11 +215,18 @@ export class History {
   }
 }
 
-function dayOf(atMs: number): string {
+function parseDay(text: string): {rounds: Round[]; damaged: number} {
+  const {lines, damaged} = openLines(text);
+  const {rounds, foreign} = readRoundLines([...new Set(lines)]);
+  return {rounds, damaged: damaged + foreign};
+}
+
+/** `2026-11-23` */
+export function dayOf(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 10);
 }
 
-function daysBetween(fromMs: number, toMs: number): string[] {
+export function daysBetween(fromMs: number, toMs: number): string[] {
   const days: string[] = [];
   for (let at = Math.floor(fromMs / dayMs) * dayMs; at < toMs; at += dayMs) days.push(dayOf(at));
   return days;

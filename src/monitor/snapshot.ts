@@ -1,5 +1,6 @@
 import {type Bucket, coarser} from './bucket.js';
 import {burnAlarm, errorBudget} from './budget.js';
+import {type DayDigest, DayMemory, sumOfHours} from './day-digest.js';
 import type {Freshness} from './freshness.js';
 import {type History, hourSpanMs, minuteSpanMs} from './history.js';
 import type {Incident} from './incident.js';
@@ -53,16 +54,23 @@ export interface Snapshot {
   readonly series: ReadonlyMap<string, unknown>;
 }
 
-/** Everything the page shows, computed from the history alone. */
-export async function makeSnapshot(history: History, facts: SnapshotFacts): Promise<Snapshot> {
+/**
+ * Everything the page shows, computed from the history alone.
+ * @param memory kept by a watch, so that days that are over are not digested again for each page.
+ */
+export async function makeSnapshot(
+  history: History,
+  facts: SnapshotFacts,
+  memory: DayMemory = new DayMemory(),
+): Promise<Snapshot> {
   const {nowMs} = facts;
   const tomorrowMs = Math.floor(nowMs / dayMs) * dayMs + dayMs;
-  const hours = await history.readHours(tomorrowMs - 366 * dayMs, tomorrowMs);
+  const days = await memory.read(history, tomorrowMs - 366 * dayMs, tomorrowMs);
   const minutes = await history.readMinutes(nowMs - 4 * dayMs, tomorrowMs);
   return {
-    status: statusOf(facts, hours, minutes),
+    status: statusOf(facts, days, minutes),
     series: new Map(
-      facts.services.map((service) => [seriesFile(service.name), seriesOf(service.name, hours, minutes, nowMs)]),
+      facts.services.map((service) => [seriesFile(service.name), seriesOf(service.name, days, minutes, nowMs)]),
     ),
   };
 }
@@ -76,9 +84,8 @@ export function seriesFile(service: string): string {
   return `series/${slug}-${shortHash([service])}.json`;
 }
 
-function statusOf(facts: SnapshotFacts, hours: readonly Bucket[], minutes: readonly Bucket[]) {
+function statusOf(facts: SnapshotFacts, days: readonly DayDigest[], minutes: readonly Bucket[]) {
   const {nowMs, services, incidents} = facts;
-  const days = coarser(hours, dayMs);
   return {
     version: 1,
     product: facts.product,
@@ -90,40 +97,35 @@ function statusOf(facts: SnapshotFacts, hours: readonly Bucket[], minutes: reado
     objective: facts.objective,
     windowMs: facts.windowMs,
     firstDayMs: Math.floor(nowMs / dayMs) * dayMs - (barDays - 1) * dayMs,
-    services: services.map((service) => serviceOf(service, facts, {days, hours, minutes})),
+    services: services.map((service) => serviceOf(service, facts, days, minutes)),
     incidents: incidents
       .filter((incident) => incident.openedMs > nowMs - barDays * dayMs)
       .map(incidentOf)
       .reverse(),
     releases: facts.releases,
-    freshness: facts.freshness.map(({name, state, ageMs, maxAgeMs, sentence}) => ({
-      name,
-      state,
-      ageMs: ageMs ?? null,
-      maxAgeMs,
-      sentence,
-    })),
+    freshness: facts.freshness,
   };
 }
 
-function overallOf(services: readonly SnapshotService[]): Condition {
+/** `down` when a critical service is, `degraded` when anything else is not up. */
+export function overallOf(services: ReadonlyArray<Pick<SnapshotService, 'condition' | 'critical'>>): Condition {
   if (services.some(({condition, critical}) => condition === 'down' && critical)) return 'down';
   return services.some(({condition}) => condition !== 'up') ? 'degraded' : 'up';
 }
 
-interface Spans {
-  readonly days: readonly Bucket[];
-  readonly hours: readonly Bucket[];
-  readonly minutes: readonly Bucket[];
-}
-
-function serviceOf(service: SnapshotService, facts: SnapshotFacts, {days, hours, minutes}: Spans) {
+function serviceOf(
+  service: SnapshotService,
+  facts: SnapshotFacts,
+  days: readonly DayDigest[],
+  minutes: readonly Bucket[],
+) {
   const {nowMs, objective, windowMs} = facts;
   const {name, component, critical, condition, flapping, detail} = service;
-  const budget = errorBudget(hours, name, {objective, windowMs, nowMs: nowMs + hourSpanMs});
+  const untilMs = nowMs + hourSpanMs;
+  const budget = errorBudget(sumOfHours(days, name, untilMs - windowMs, untilMs), {objective, windowMs});
   const burn = burnAlarm(minutes, name, objective, nowMs + minuteSpanMs);
-  const daily = days.flatMap(({startMs, tallies}) => {
-    const value = tallies.get(name)?.latencies.quantile(0.5);
+  const daily = days.flatMap(({startMs, services}) => {
+    const value = services.get(name)?.median;
     return value === undefined || startMs + dayMs > nowMs ? [] : [{atMs: startMs, value}];
   });
   const trend = trendOf(daily.slice(-28));
@@ -165,16 +167,17 @@ function serviceOf(service: SnapshotService, facts: SnapshotFacts, {days, hours,
 }
 
 /** A day each: share of probes that succeeded (null: none was taken), and share of the day that somebody was looking. */
-function daysOf(days: readonly Bucket[], service: string, nowMs: number) {
-  const byDay = new Map(days.map((bucket) => [bucket.startMs, bucket.tallies.get(service)]));
+function daysOf(days: readonly DayDigest[], service: string, nowMs: number) {
   const first = Math.floor(nowMs / dayMs) * dayMs - (barDays - 1) * dayMs;
+  const recent = days.filter(({startMs}) => startMs >= first);
   const up: Array<number | null> = [];
   const known: number[] = [];
   for (let i = 0; i < barDays; i++) {
-    const tally = byDay.get(first + i * dayMs);
-    up.push(tally?.probes ? rounded(1 - tally.failed / tally.probes, 5)! : null);
-    const lengthMs = i === barDays - 1 ? Math.max(1, nowMs - first - i * dayMs) : dayMs;
-    known.push(tally ? rounded(Math.min(1, (tally.knownS * 1_000) / lengthMs), 3)! : 0);
+    const startMs = first + i * dayMs;
+    const {probes, failed, knownS} = sumOfHours(recent, service, startMs, startMs + dayMs);
+    up.push(probes ? rounded(1 - failed / probes, 5) : null);
+    const lengthMs = i === barDays - 1 ? Math.max(1, nowMs - startMs) : dayMs;
+    known.push(rounded(Math.min(1, (knownS * 1_000) / lengthMs), 3));
   }
   return {up, known};
 }
@@ -188,41 +191,60 @@ function sparkOf(minutes: readonly Bucket[], service: string, nowMs: number): Ar
 }
 
 /** A year of hours and two days of minutes, in columns; null where nobody looked. */
-function seriesOf(service: string, hours: readonly Bucket[], minutes: readonly Bucket[], nowMs: number) {
+function seriesOf(service: string, days: readonly DayDigest[], minutes: readonly Bucket[], nowMs: number) {
+  const recent = minutes.filter(({startMs}) => startMs > nowMs - 2 * dayMs);
   return {
     version: 1,
-    hours: columns(hours, service, hourSpanMs, nowMs),
-    minutes: columns(
-      minutes.filter(({startMs}) => startMs > nowMs - 2 * dayMs),
-      service,
-      minuteSpanMs,
-      nowMs,
-    ),
+    hours: columns(hourPoints(days, service), hourSpanMs, nowMs),
+    minutes: columns(minutePoints(recent, service), minuteSpanMs, nowMs),
   };
 }
 
-function columns(buckets: readonly Bucket[], service: string, stepMs: number, nowMs: number) {
-  const tallies = new Map(
-    buckets.flatMap(({startMs, tallies: all}) => {
-      const tally = all.get(service);
-      return tally && startMs <= nowMs ? [[startMs, tally] as const] : [];
-    }),
-  );
-  const startMs = Math.min(...tallies.keys());
-  if (!Number.isFinite(startMs)) return {startMs: nowMs, stepMs, p50: [], p95: [], errors: []};
-  const count = Math.floor((Math.max(...tallies.keys()) - startMs) / stepMs) + 1;
-  const column = (value: (tally: NonNullable<ReturnType<typeof tallies.get>>) => number | null) =>
-    Array.from({length: count}, (_, i) => {
-      const tally = tallies.get(startMs + i * stepMs);
-      return tally?.probes ? value(tally) : null;
-    });
-  return {
-    startMs,
-    stepMs,
-    p50: column((tally) => rounded(tally.latencies.quantile(0.5))),
-    p95: column((tally) => rounded(tally.latencies.quantile(0.95))),
-    errors: column((tally) => rounded(tally.failed / tally.probes, 4)),
-  };
+interface SpanPoint {
+  readonly startMs: number;
+  readonly probes: number;
+  readonly failed: number;
+  readonly p50: number | undefined;
+  readonly p95: number | undefined;
+}
+
+function hourPoints(days: readonly DayDigest[], service: string): SpanPoint[] {
+  return days.flatMap(({startMs, services}) => {
+    const day = services.get(service);
+    if (!day) return [];
+    return day.probes.map((probes, hour) => ({
+      startMs: startMs + hour * hourSpanMs,
+      probes,
+      failed: day.failed[hour]!,
+      p50: day.p50[hour],
+      p95: day.p95[hour],
+    }));
+  });
+}
+
+function minutePoints(buckets: readonly Bucket[], service: string): SpanPoint[] {
+  return buckets.flatMap(({startMs, tallies}) => {
+    const tally = tallies.get(service);
+    if (!tally) return [];
+    const {probes, failed, latencies} = tally;
+    return [{startMs, probes, failed, p50: latencies.quantile(0.5), p95: latencies.quantile(0.95)}];
+  });
+}
+
+function columns(points: readonly SpanPoint[], stepMs: number, nowMs: number) {
+  const known = points.filter(({startMs, probes}) => probes > 0 && startMs <= nowMs);
+  const [first, last] = [known[0], known.at(-1)];
+  if (!first || !last) return {startMs: nowMs, stepMs, p50: [], p95: [], errors: []};
+  const length = Math.floor((last.startMs - first.startMs) / stepMs) + 1;
+  const empty = () => new Array<number | null>(length).fill(null);
+  const [p50, p95, errors] = [empty(), empty(), empty()];
+  for (const point of known) {
+    const i = Math.round((point.startMs - first.startMs) / stepMs);
+    p50[i] = rounded(point.p50);
+    p95[i] = rounded(point.p95);
+    errors[i] = rounded(point.failed / point.probes, 4);
+  }
+  return {startMs: first.startMs, stepMs, p50, p95, errors};
 }
 
 function incidentOf(incident: Incident) {

@@ -1,4 +1,5 @@
 import {type Clock, systemClock} from '../kernel/clock.js';
+import {cancelled} from '../kernel/errors.js';
 import type {History, HistoryEvent} from './history.js';
 import {foldIncidents, type Incident, incidentEvents} from './incident.js';
 import {type Condition, type JudgePolicy, ServiceJudge, type Transition} from './judgement.js';
@@ -77,17 +78,21 @@ export class Watch {
     return foldIncidents(this.#events);
   }
 
-  /** One round, with closer looks where they tell more. A kill loses at most the round in flight. */
-  async step(): Promise<StepResult> {
-    const {prober, history, confirmations = 5, confirmEveryMs = 5_000, signal} = this.#options;
-    const first = await prober.round('scheduled');
+  /**
+   * One round, with closer looks where they tell more. A kill loses at most the round in flight.
+   * @param kind `confirm` for a round between two regular ones: evidence, which does not count for availability.
+   * @throws Failure CANCELLED when it is stopped in the middle of a round, which then was none.
+   */
+  async step(kind: 'scheduled' | 'confirm' = 'scheduled'): Promise<StepResult> {
+    const {history, confirmations = 5, confirmEveryMs = 5_000, signal} = this.#options;
+    const first = await this.#look(kind);
     await history.appendRounds([first.round]);
     this.#feed(first.round);
     let details = first.details;
     let confirmRounds = 0;
     for (let asked = this.#doubtful(first.round); asked.length && confirmRounds < confirmations; ) {
       await this.#clock.sleep(confirmEveryMs, signal);
-      const again = await prober.round('confirm', asked);
+      const again = await this.#look('confirm', asked);
       await history.appendRounds([again.round]);
       this.#feed(again.round);
       details = new Map([...details, ...again.details]);
@@ -107,6 +112,13 @@ export class Watch {
       }),
     );
     return {round: first.round, details, confirmRounds, transitions, incidents: this.incidents};
+  }
+
+  /** A round whose probes were stopped says nothing about the services. */
+  async #look(kind: 'scheduled' | 'confirm', only?: readonly string[]): ReturnType<Prober['round']> {
+    const found = await this.#options.prober.round(kind, only);
+    if (this.#options.signal.aborted) throw cancelled('The round');
+    return found;
   }
 
   /** Adds events to the history and to what this watch knows. */

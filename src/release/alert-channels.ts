@@ -1,3 +1,6 @@
+import {readFile} from 'node:fs/promises';
+import {resolve} from 'node:path';
+import {post} from '../alerts/delivery.js';
 import {emailChannel} from '../alerts/email.js';
 import {issueChannel} from '../alerts/issue.js';
 import type {Channel} from '../alerts/message.js';
@@ -22,19 +25,56 @@ function variablesOf(channel: AlertsConfig['channels'][string]): string[] {
  * Opens every channel of the file; secrets come from the environment and are masked.
  * @throws refusal ALERTS with every variable that is not set or holds no address.
  */
-export function openChannels(
+export async function openChannels(
   alerts: AlertsConfig | undefined,
   inputs: {readonly 'github-token'?: string | undefined},
   runner: Pick<Run, 'env' | 'mask'>,
-): Channel[] {
+  root: string,
+): Promise<Channel[]> {
   const entries = Object.entries(alerts?.channels ?? {});
   const problems = entries.flatMap(([name, channel]) => [
     ...variablesOf(channel).flatMap((variable) => variableProblem(name, variable, runner.env[variable])),
     ...(channel.type === 'github-issue' && !inputs['github-token'] ? [tokenProblem(name)] : []),
   ]);
+  const authorities = await readAuthorities(entries, root, problems);
   if (problems.length) throw refusal('ALERTS', 'The alert channels were', problems);
   for (const [, channel] of entries) for (const name of variablesOf(channel)) maskAddress(runner, runner.env[name]!);
-  return entries.map(([name, channel]) => open(name, channel, inputs['github-token'], runner));
+  return entries.map(([name, channel]) => open(name, channel, inputs['github-token'], runner, authorities.get(name)));
+}
+
+async function readAuthorities(
+  entries: ReadonlyArray<[string, AlertsConfig['channels'][string]]>,
+  root: string,
+  problems: Problem[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const [name, channel] of entries) {
+    if (channel.type !== 'email' || !channel.ca) continue;
+    try {
+      found.set(name, await readFile(resolve(root, channel.ca), 'utf8'));
+    } catch {
+      problems.push({
+        where: `\`alerts.channels.${name}.ca\``,
+        what: `names ${channel.ca}, which cannot be read`,
+        remedy: 'Give the path of a PEM file, from the root of the repository',
+      });
+    }
+  }
+  return found;
+}
+
+/** Tells an address after each round that the monitor is alive; undefined when the file names none. */
+export function openHeartbeat(
+  {monitor, product}: Config,
+  runner: Pick<Run, 'env' | 'mask'>,
+): ((state: string) => Promise<void>) | undefined {
+  const variable = monitor['heartbeat-env'];
+  if (!variable) return undefined;
+  const url = runner.env[variable];
+  const problems = url && URL.canParse(url) ? [] : variableProblem('heartbeat', variable, undefined);
+  if (problems.length) throw refusal('ALERTS', 'The heartbeat was', problems);
+  runner.mask(url!);
+  return (state) => post('heartbeat', url!, JSON.stringify({product, state, at: new Date().toISOString()}));
 }
 
 function variableProblem(channel: string, variable: string, value: string | undefined): Problem[] {
@@ -71,6 +111,7 @@ function open(
   channel: AlertsConfig['channels'][string],
   token: string | undefined,
   {env}: Pick<Run, 'env'>,
+  ca: string | undefined,
 ): Channel {
   const value = (variable: string) => env[variable]!;
   switch (channel.type) {
@@ -79,7 +120,12 @@ function open(
     case 'webhook':
       return webhookChannel(name, value(channel['url-env']), value(channel['secret-env']));
     case 'email':
-      return emailChannel(name, {from: channel.from, to: channel.to, server: value(channel['server-env'])});
+      return emailChannel(name, {
+        from: channel.from,
+        to: channel.to,
+        server: value(channel['server-env']),
+        ...(ca ? {ca} : {}),
+      });
     case 'github-issue':
       return issueChannel(name, issueBook(token!, env), (text) => cell(text, 1_000));
   }

@@ -46,20 +46,28 @@ const lookBack = 30;
 
 /** The newest maintenance window that was not ended, from the ledger. */
 export async function readMaintenance(store: LedgerStore): Promise<MaintenanceState> {
-  for await (const record of store.list(lookBack)) {
-    if (!record.release.startsWith(maintenancePrefix)) continue;
-    const state = factOf(record, 'maintenance');
-    if (state === 'off') return {on: false, unfinished: false};
-    const until = Number(factOf(record, 'until'));
-    return {
-      on: true,
-      record,
-      unfinished: state !== 'on',
-      ...(Number.isFinite(until) && {untilMs: until}),
-      ...(factOf(record, 'why') && {reason: factOf(record, 'why')!}),
-    };
-  }
+  for await (const record of store.list(lookBack))
+    if (record.release.startsWith(maintenancePrefix)) return windowOf(record);
   return {on: false, unfinished: false};
+}
+
+/** The same from records that were read already, newest first. */
+export function maintenanceOf(records: readonly ReleaseRecord[]): MaintenanceState {
+  const newest = records.find(({release}) => release.startsWith(maintenancePrefix));
+  return newest ? windowOf(newest) : {on: false, unfinished: false};
+}
+
+function windowOf(record: ReleaseRecord): MaintenanceState {
+  const state = factOf(record, 'maintenance');
+  if (state === 'off') return {on: false, unfinished: false};
+  const until = Number(factOf(record, 'until'));
+  return {
+    on: true,
+    record,
+    unfinished: state !== 'on',
+    ...(Number.isFinite(until) && {untilMs: until}),
+    ...(factOf(record, 'why') && {reason: factOf(record, 'why')!}),
+  };
 }
 
 /** Switches it on, both sides at once, and looks from outside. Already on: verified and put right where a side is not. */

@@ -1,6 +1,6 @@
 import {type Dispatched, dispatch} from '../alerts/dispatch.js';
 import type {Channel, Message} from '../alerts/message.js';
-import {type Due, dueNotices, type Subject} from '../alerts/routing.js';
+import {type Due, dueNotices, type Mute, type Subject} from '../alerts/routing.js';
 import type {Config} from '../config/schema.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {formatDuration} from '../kernel/duration.js';
@@ -9,16 +9,19 @@ import {oneLine} from '../kernel/text.js';
 import {stateOf} from '../ledger/history.js';
 import type {ReleaseRecord} from '../ledger/record.js';
 import {burnAlarm} from '../monitor/budget.js';
-import type {Freshness} from '../monitor/freshness.js';
+import {DayMemory} from '../monitor/day-digest.js';
+import {type Freshness, freshnessOf} from '../monitor/freshness.js';
 import {History, minuteSpanMs} from '../monitor/history.js';
 import type {HistoryFiles} from '../monitor/history-files.js';
 import {type Incident, incidentEvents} from '../monitor/incident.js';
-import type {Transition} from '../monitor/judgement.js';
+import type {Condition, Transition} from '../monitor/judgement.js';
 import {openProber} from '../monitor/round.js';
-import {makeSnapshot, type Snapshot, type SnapshotRelease} from '../monitor/snapshot.js';
+import {makeSnapshot, overallOf, type Snapshot, type SnapshotRelease} from '../monitor/snapshot.js';
 import {type StepResult, Watch} from '../monitor/watch.js';
 import {mutesOf, routesOf} from './alert-channels.js';
-import {budgetPrefix, type MonitorPlan, monitorPlan} from './monitor-plan.js';
+import {maintenanceOf, maintenancePrefix} from './maintenance.js';
+import {budgetPrefix, type MonitorPlan, monitorPlan, runFact} from './monitor-plan.js';
+import {changedMs, rollbackReadiness} from './monitor-readiness.js';
 
 export interface MonitorSessionOptions {
   readonly config: Config;
@@ -31,7 +34,9 @@ export interface MonitorSessionOptions {
   /** Newest first; read anew at each round, may throw. */
   readonly releases?: () => Promise<readonly ReleaseRecord[]>;
   /** Things that must happen again and again; asked at each round. */
-  readonly freshness?: () => Promise<readonly Freshness[]>;
+  readonly freshness?: ReadonlyArray<(() => Promise<readonly Freshness[]>) | undefined>;
+  /** Told after each round, so that a dead monitor is missed elsewhere. */
+  readonly heartbeat?: ((state: string) => Promise<void>) | undefined;
   /** Links of every message, such as to the status page and the run. */
   readonly links?: Message['links'];
   readonly log?: (line: string) => void;
@@ -54,12 +59,21 @@ export class MonitorSession implements AsyncDisposable {
   #releases: readonly ReleaseRecord[] = [];
   #freshness: readonly Freshness[] = [];
   #last: StepResult | undefined;
+  readonly #days = new DayMemory();
+  #seenMs: number | undefined;
+  #blind: Freshness | undefined;
   /** Time without checks before this session, when it was longer than expected. */
   readonly blindMs: number;
 
   private constructor(
     options: MonitorSessionOptions,
-    parts: {plan: MonitorPlan; history: History; watch: Watch; close: () => PromiseLike<void>; blindMs: number},
+    parts: {
+      plan: MonitorPlan;
+      history: History;
+      watch: Watch;
+      close: () => PromiseLike<void>;
+      seenMs: number | undefined;
+    },
   ) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
@@ -67,7 +81,14 @@ export class MonitorSession implements AsyncDisposable {
     this.history = parts.history;
     this.watch = parts.watch;
     this.#close = parts.close;
-    this.blindMs = parts.blindMs;
+    this.#seenMs = parts.seenMs;
+    const {interval, 'max-blind': maxBlindMs} = options.config.monitor;
+    const gapMs = parts.seenMs === undefined ? 0 : this.#clock.now() - parts.seenMs;
+    this.blindMs = gapMs > 3 * interval ? gapMs : 0;
+    this.#blind =
+      parts.seenMs === undefined
+        ? undefined
+        : freshnessOf({name: runFact, lastMs: parts.seenMs, maxAgeMs: maxBlindMs}, this.#clock.now());
   }
 
   /** @throws refusal MONITOR_PLAN before the first probe. */
@@ -98,37 +119,58 @@ export class MonitorSession implements AsyncDisposable {
       confirmations: config.monitor.confirmations,
       confirmEveryMs: config.monitor['confirm-every'],
     });
-    const blindMs = await blindTime(history, clock.now(), config.monitor.interval);
+    const seenMs = await history.lastRoundMs(clock.now());
     session.current = new MonitorSession(options, {
       plan,
       history,
       watch,
-      blindMs,
+      seenMs,
       close: () => prober[Symbol.asyncDispose](),
     });
     return session.current;
   }
 
-  /** One round and all that follows from it; the history is lasting when it returns. */
-  async step(): Promise<MonitorStep> {
+  /**
+   * One round and all that follows from it; the history is lasting when it returns.
+   * @param kind `confirm` for a round between two regular ones.
+   */
+  async step(kind: 'scheduled' | 'confirm' = 'scheduled'): Promise<MonitorStep> {
     this.#releases = await this.#ask('The ledger', this.#options.releases, this.#releases);
-    const result = await this.watch.step();
+    const result = await this.watch.step(kind);
     this.#last = result;
-    this.#freshness = await this.#ask('Freshness', this.#options.freshness, this.#freshness);
+    this.#seenMs = result.round.atMs;
+    this.#freshness = await this.#askFreshness();
     await this.#noteStandingFacts();
     const dispatched = await this.#alert();
     await this.history.compact(this.#clock.now());
     await this.#options.files.flush();
+    const {heartbeat} = this.#options;
+    await this.#ask('The heartbeat', heartbeat && (() => heartbeat(this.state)), undefined);
     return {...result, incidents: this.watch.incidents, dispatched, freshness: this.#freshness};
+  }
+
+  /** `down` when a critical service is, `degraded` when anything else is not up. */
+  get state(): Condition {
+    return overallOf(
+      [...this.watch.judges.values()].map(({service, condition}) => ({
+        condition,
+        critical: this.plan.isCritical(service),
+      })),
+    );
+  }
+
+  /** Rounds are closer while a change of production is fresh. */
+  get closer(): {readonly everyMs: number; readonly untilMs: number} | undefined {
+    const {for: forMs, every: everyMs} = this.#options.config.monitor['after-release'];
+    const newestMs = Math.max(0, ...this.#releases.map((record) => changedMs(record) ?? 0));
+    const untilMs = newestMs + forMs;
+    return newestMs > 0 && forMs > 0 && untilMs > this.#clock.now() ? {everyMs, untilMs} : undefined;
   }
 
   /** The newest release that changed what users are served in the day before. */
   suspect(sinceMs: number): string | undefined {
-    const shipped = (record: ReleaseRecord) =>
-      Math.max(
-        0,
-        ...record.events.filter(({kind}) => kind === 'promoted' || kind === 'deployed').map(({atMs}) => atMs),
-      );
+    const shipped = ({events}: ReleaseRecord) =>
+      Math.max(0, ...events.filter(({kind}) => kind === 'promoted' || kind === 'deployed').map(({atMs}) => atMs));
     const early = 300_000;
     return this.#releases.find((record) => {
       const atMs = shipped(record);
@@ -136,15 +178,16 @@ export class MonitorSession implements AsyncDisposable {
     })?.release;
   }
 
-  snapshot(): Promise<Snapshot> {
+  /** @param pace the real pace, where it is not the one of the file. */
+  snapshot(pace: {readonly intervalMs?: number; readonly refreshMs?: number} = {}): Promise<Snapshot> {
     const {config} = this.#options;
     const {monitor} = config;
-    return makeSnapshot(this.history, {
+    const facts = {
       product: config.product,
       nowMs: this.#clock.now(),
-      intervalMs: monitor.interval,
-      refreshMs: monitor.refresh,
-      lastRoundMs: this.#last?.round.atMs,
+      intervalMs: pace.intervalMs ?? monitor.interval,
+      refreshMs: pace.refreshMs ?? monitor.refresh,
+      lastRoundMs: this.#seenMs,
       objective: monitor.objective,
       windowMs: monitor.window,
       services: this.plan.checks.map(({name}) => {
@@ -162,13 +205,34 @@ export class MonitorSession implements AsyncDisposable {
         };
       }),
       incidents: this.watch.incidents,
-      releases: this.#releases.slice(0, 50).map(releaseOf),
+      releases: this.#releases.filter(({release}) => !release.startsWith(maintenancePrefix)).map(releaseOf),
       freshness: this.#freshness,
-    });
+    };
+    return makeSnapshot(this.history, facts, this.#days);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
+  }
+
+  async #askFreshness(): Promise<readonly Freshness[]> {
+    const {freshness = []} = this.#options;
+    const asked = await Promise.all(freshness.map((ask) => this.#ask('Freshness', ask, [])));
+    const readiness = rollbackReadiness(this.#releases, this.#clock.now());
+    return [...asked.flat(), ...(readiness ? [readiness] : [])];
+  }
+
+  /** That nobody looked is told by the first round after it, and is over with the second. */
+  #takeBlind(): Freshness[] {
+    const blind = this.#blind;
+    this.#blind = blind && {...blind, state: 'fresh'};
+    return blind ? [blind] : [];
+  }
+
+  #mutes(): Mute[] {
+    const {on, record, untilMs = Number.POSITIVE_INFINITY} = maintenanceOf(this.#releases);
+    const planned = mutesOf(this.#options.config);
+    return on && record ? [...planned, {fromMs: record.createdAtMs, untilMs, components: []}] : planned;
   }
 
   /** Late backups and burning budgets stand until they are mended; they are incidents like any other. */
@@ -177,8 +241,17 @@ export class MonitorSession implements AsyncDisposable {
     const {objective} = this.#options.config.monitor;
     const minutes = await this.history.readMinutes(nowMs - 3 * 86_400_000, nowMs + minuteSpanMs);
     const standing = [
-      ...this.#freshness.flatMap(({name, state, sentence}) =>
-        state === 'unknown' ? [] : [{name, bad: state !== 'fresh', to: 'down' as const, detail: sentence}],
+      ...[...this.#freshness, ...this.#takeBlind()].flatMap(({name, state, sentence}) =>
+        state === 'unknown'
+          ? []
+          : [
+              {
+                name,
+                bad: state !== 'fresh',
+                to: this.plan.isCritical(name) ? ('down' as const) : ('degraded' as const),
+                detail: sentence,
+              },
+            ],
       ),
       ...this.plan.checks.map(({name}) => {
         const burn = this.#explained(name, nowMs) ? undefined : burnAlarm(minutes, name, objective, nowMs + 1);
@@ -232,7 +305,7 @@ export class MonitorSession implements AsyncDisposable {
     const {config, channels} = this.#options;
     const incidents = new Map(this.watch.incidents.map((incident) => [incident.id, incident]));
     const subjects = [...incidents.values()].map((incident) => this.#subjectOf(incident));
-    const due = dueNotices(subjects, routesOf(config), this.#clock.now(), mutesOf(config));
+    const due = dueNotices(subjects, routesOf(config), this.#clock.now(), this.#mutes());
     const dispatched = await dispatch(due, {
       channels,
       clock: this.#clock,
@@ -305,15 +378,6 @@ export class MonitorSession implements AsyncDisposable {
       return before;
     }
   }
-}
-
-/** How long nobody looked before now, when that is more than three rounds. */
-async function blindTime(history: History, nowMs: number, intervalMs: number): Promise<number> {
-  const {rounds} = await history.readRounds(nowMs - 2 * 86_400_000, nowMs);
-  const last = rounds.at(-1);
-  if (!last) return 0;
-  const gapMs = nowMs - last.atMs;
-  return gapMs > 3 * intervalMs ? gapMs : 0;
 }
 
 function releaseOf(record: ReleaseRecord): SnapshotRelease {

@@ -2,6 +2,7 @@ import {manifestTime} from '../backup/manifest.js';
 import {newestSets, type SealedSet} from '../backup/set-list.js';
 import {isSound} from '../backup/sound-set.js';
 import type {Config} from '../config/schema.js';
+import {formatDuration} from '../kernel/duration.js';
 import {isAbort, messageOf} from '../kernel/errors.js';
 import {oneLine} from '../kernel/text.js';
 import {type Freshness, freshnessOf, unknownFreshness} from '../monitor/freshness.js';
@@ -41,8 +42,18 @@ export function backupFreshness(
       return limits.map(([name, maxAgeMs], i) => freshnessOf({name, lastMs: times[i], maxAgeMs}, now()));
     } catch (error) {
       if (isAbort(error)) throw error;
-      return limits.map(([name, maxAgeMs]) => unknownFreshness(name, maxAgeMs, oneLine(messageOf(error), 120)));
+      const why = oneLine(messageOf(error), 120);
+      return limits.map(([name, maxAgeMs]) => unknownFreshness(name, `${formatDuration(maxAgeMs)} allowed`, why));
     }
+  };
+}
+
+/** Asks at most this often, so that a watch at a short pace does not list a bucket all day. */
+export function askedEvery<T>(ms: number, ask: () => Promise<T>, now: () => number = Date.now): () => Promise<T> {
+  let kept: {readonly atMs: number; readonly value: T} | undefined;
+  return async () => {
+    if (!kept || now() - kept.atMs >= ms) kept = {atMs: now(), value: await ask()};
+    return kept.value;
   };
 }
 

@@ -28,8 +28,8 @@ export function monitorPlan(config: Config): MonitorPlan {
     checks,
     urls,
     policyOf: (service) => judgePolicy(config, byName.get(service)),
-    componentOf: (service) => byName.get(service)?.target ?? componentOfFact(service),
-    isCritical: (service) => byName.get(service)?.severity !== 'advisory' && !service.startsWith(budgetPrefix),
+    componentOf: (service) => byName.get(service.replace(budgetPrefix, ''))?.target ?? componentOfFact(service),
+    isCritical: (service) => byName.get(service)?.severity !== 'advisory' && !isUpkeep(service),
     history: historyPolicy(monitor),
   };
 }
@@ -37,6 +37,17 @@ export function monitorPlan(config: Config): MonitorPlan {
 export const budgetPrefix = 'error budget: ';
 export const backupFact = 'backup age';
 export const drillFact = 'restore drill age';
+export const readinessFact = 'rollback readiness';
+export const certificatePrefix = 'certificate of ';
+export const runFact = 'monitor run';
+
+/** Facts that need somebody soon, but not at night. */
+function isUpkeep(service: string): boolean {
+  return (
+    [readinessFact, runFact].includes(service) ||
+    [budgetPrefix, certificatePrefix].some((one) => service.startsWith(one))
+  );
+}
 
 function componentOfFact(service: string): string {
   return service === backupFact || service === drillFact ? 'database' : 'backend';

@@ -64,3 +64,41 @@ export function monitorSummary(services: readonly WatchedService[], figures: Mon
     `${figures.rounds} ${figures.rounds === 1 ? 'round' : 'rounds'} in ${formatDuration(figures.tookMs)}.`,
   ].join('\n');
 }
+
+/** One round as its log line tells of it. */
+export interface RoundTold {
+  readonly round: {
+    readonly kind: string;
+    readonly results: ReadonlyMap<string, {readonly outcome: string}>;
+  };
+  readonly details: ReadonlyMap<string, string>;
+  readonly confirmRounds: number;
+  readonly transitions: ReadonlyArray<{readonly service: string; readonly to: string}>;
+  readonly dispatched: {readonly sent: readonly unknown[]; readonly failed: readonly unknown[]};
+}
+
+const mostNamed = 3;
+
+/** `4 services, 1 failed (checkout: expected 200, got 503), 5 closer looks; checkout is down; 3 messages sent`. */
+export function stepLine({round, details, confirmRounds, transitions, dispatched}: RoundTold): string {
+  const of = (outcome: string) => [...round.results].filter(([, result]) => result.outcome === outcome);
+  const [failed, unusable] = [of('failed'), of('unusable')];
+  const named = failed.slice(0, mostNamed).map(([name]) => `${name}: ${details.get(name) || 'no detail'}`);
+  const more = failed.length > mostNamed ? ` and ${failed.length - mostNamed} more` : '';
+  const parts = [
+    `${count(round.results.size, 'service')}, ${failed.length ? `${failed.length} failed (${named.join('; ')}${more})` : 'all well'}`,
+    ...(unusable.length ? [`${unusable.length} could not be measured`] : []),
+    ...(confirmRounds ? [count(confirmRounds, 'closer look')] : []),
+    ...(round.kind === 'void' ? ['void: the monitor itself was cut off'] : []),
+  ];
+  const news = [
+    ...transitions.map(({service, to}) => `${service} is ${to}`),
+    ...(dispatched.sent.length ? [`${count(dispatched.sent.length, 'message')} sent`] : []),
+    ...(dispatched.failed.length ? [`${count(dispatched.failed.length, 'message')} could not be sent`] : []),
+  ];
+  return [parts.join(', '), ...news].join('; ');
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
+}

@@ -6,6 +6,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {brotliCompressSync} from 'node:zlib';
 import {type Browser, chromium} from 'playwright-core';
+import {freshnessOf, remainingOf} from '../../src/monitor/freshness.js';
 import {History} from '../../src/monitor/history.js';
 import {memoryFiles} from '../../src/monitor/history-files.js';
 import type {Incident} from '../../src/monitor/incident.js';
@@ -131,13 +132,15 @@ export async function sampleSnapshot(options: SampleOptions = {}): Promise<Snaps
       },
     ],
     freshness: [
-      {name: 'backup age', state: 'fresh', ageMs: 9 * hourMs, maxAgeMs: 26 * hourMs, sentence: 'backup age: 9 h ago'},
+      freshnessOf({name: 'backup age', lastMs: nowMs - 9 * hourMs, maxAgeMs: 26 * hourMs}, nowMs),
+      freshnessOf({name: 'restore drill age', lastMs: nowMs - 3.1 * dayMs, maxAgeMs: 8 * dayMs}, nowMs),
+      remainingOf('certificate of shop.example', nowMs + 63 * dayMs, 14, nowMs),
       {
-        name: 'restore drill age',
+        name: 'rollback readiness',
         state: 'fresh',
-        ageMs: 3.1 * dayMs,
-        maxAgeMs: 8 * dayMs,
-        sentence: 'restore drill age: 3 d ago',
+        shown: 'ready',
+        limit: 'both sides, without a build',
+        sentence: 'rollback readiness: from r-20261123-101500-8c1f2ab in one step',
       },
     ],
   });

@@ -1,7 +1,7 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
-import {bucketsOf, coarser} from '../../src/monitor/bucket.js';
-import {burnAlarm, errorBudget} from '../../src/monitor/budget.js';
+import {bucketsOf, coarser, Tally} from '../../src/monitor/bucket.js';
+import {burnAlarm, errorBudget, tallyOf} from '../../src/monitor/budget.js';
 import {History} from '../../src/monitor/history.js';
 import {memoryFiles} from '../../src/monitor/history-files.js';
 import {foldIncidents, incidentEvents} from '../../src/monitor/incident.js';
@@ -245,12 +245,13 @@ describe('budget and trends', () => {
 
   test('the budget counts failures against what was allowed', () => {
     const buckets = bucketsOf([...hour(0, 0), ...hour(1, 0)].slice(0, 100).concat([]), 300_000, 300_000);
-    expect(errorBudget(buckets, 'a', {objective: 0.999, windowMs: dayMs, nowMs: t0 + dayMs})).toMatchObject({
+    const whole = tallyOf(buckets, 'a', t0, t0 + dayMs);
+    expect(errorBudget(whole, {objective: 0.999, windowMs: dayMs})).toMatchObject({
       availability: 1,
       left: 1,
       probes: 100,
     });
-    expect(errorBudget([], 'a', {objective: 0.999, windowMs: dayMs, nowMs: t0}).left).toBeUndefined();
+    expect(errorBudget(new Tally(), {objective: 0.999, windowMs: dayMs}).left).toBeUndefined();
   });
 
   test('one failure in a day proves no burn; a tenth of all does', () => {

@@ -316,7 +316,7 @@ async function showChart(service, days = 30) {
     keys,
   );
   const [data] = await Promise.all([loadSeries(service), loadUplot()]);
-  if (data && plot.isConnected) draw(plot, service, data, days);
+  if (data && plot.isConnected) draw(plot, data, days);
 }
 
 function factsOf(service) {
@@ -381,7 +381,7 @@ function loadUplot() {
   return uplot;
 }
 
-function draw(plot, service, data, days) {
+function draw(plot, data, days) {
   const source = days <= 2 ? data.minutes : data.hours;
   const from = Date.now() - days * dayMs;
   const first = Math.max(0, Math.ceil((from - source.startMs) / source.stepMs));
@@ -498,7 +498,7 @@ function incidentRow(incident) {
 
 function duesSection() {
   if (!status.freshness.length) return undefined;
-  const words = {fresh: 'In time', late: 'Late', never: 'Never', unknown: 'Unknown'};
+  const words = {fresh: 'Good', late: 'Needs you', never: 'Never', unknown: 'Unknown'};
   const tone = {fresh: 'up', late: 'late', never: 'never', unknown: 'unknown'};
   return h(
     'section',
@@ -507,14 +507,14 @@ function duesSection() {
     h(
       'div',
       {class: 'grid'},
-      status.freshness.map(({name, state, ageMs, maxAgeMs}) =>
+      status.freshness.map(({name, state, shown, limit}) =>
         h(
           'div',
           {class: 'card tile'},
           h('h3', {}, name[0].toUpperCase() + name.slice(1)),
-          h('b', {}, ageMs === null ? 'unknown' : span(ageMs)),
+          h('b', {}, shown),
           h('span', {class: `pill ${tone[state]}`}, words[state]),
-          h('p', {}, `${span(maxAgeMs)} allowed`),
+          h('p', {}, limit),
         ),
       ),
     ),
