@@ -52,9 +52,7 @@ export async function runOnTerminal(
   given: (name: string) => string | undefined,
   terminal: Terminal,
 ): Promise<Ended> {
-  const spec = await loadSpec(action);
-  const {inputs, secrets} = readInputs(spec, given, terminal.env);
-  for (const secret of secrets) hide(terminal.console, secret);
+  const {spec, inputs} = await openInputs(action, given, terminal);
   const {run, cleanUp} = (await import(
     new URL(`../../actions/${action}/run.js`, import.meta.url).href
   )) as ActionModule;
@@ -74,6 +72,18 @@ export async function runOnTerminal(
         ),
     );
   }
+}
+
+/** Reads an action's inputs from flags and environment, and hides the secret ones. @throws as `runOnTerminal`. */
+export async function openInputs(
+  action: string,
+  given: (name: string) => string | undefined,
+  terminal: Terminal,
+): Promise<{spec: ActionSpec; inputs: unknown; run: Run}> {
+  const spec = await loadSpec(action);
+  const {inputs, secrets} = readInputs(spec, given, terminal.env);
+  for (const secret of secrets) hide(terminal.console, secret);
+  return {spec, inputs, run: makeRun(terminal, terminal.signal, new Map(), false)};
 }
 
 function ended(report: Report<ActionSpec>): Ended {

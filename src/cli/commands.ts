@@ -92,9 +92,13 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'monitor',
-    about: 'look at every service once, remember, judge, alert and write the status page',
+    about: 'look at every service once or for ever, remember, judge, alert, write or serve the status page',
     action: 'monitor',
-    examples: ['switchback monitor --history-type folder', 'switchback monitor --duration 4m --interval 30s'],
+    examples: [
+      'switchback monitor --history-type folder',
+      'switchback monitor --duration 4m --interval 30s',
+      'switchback monitor --watch --interval 30s --history-type folder --port 8787',
+    ],
   },
   {
     name: 'notify',

@@ -147,6 +147,20 @@ async function dispatch(
       const {init} = await import('./init.js');
       return {ended: await init(command.opts(), terminal)};
     }
+    case 'monitor': {
+      if (command.getOptionValue('watch') !== true) return {ended: await action(entry, spec!, command, terminal)};
+      const {watch} = await import('./watch.js');
+      const {givenText} = await import('./flags.js');
+      return watch(
+        {
+          address: flag('address')!,
+          port: flag('port')!,
+          refresh: flag('refresh'),
+          given: (name) => givenText(command, name),
+        },
+        terminal,
+      );
+    }
     default:
       return {ended: await action(entry, spec!, command, terminal)};
   }

@@ -10,7 +10,7 @@ export function buildCommand(entry: CommandEntry, spec: ActionSpec | undefined):
   if (entry.name === 'rehearse')
     return command.allowUnknownOption().helpOption(false).argument('[flags...]', 'see switchback rehearse --help');
   if (spec) addInputFlags(command, spec.inputs, Object.keys(entry.fixed ?? {}));
-  else addOwnFlags(command, entry.name);
+  addOwnFlags(command, entry.name);
   if (entry.positional && spec) {
     const field = spec.inputs[entry.positional];
     command.argument(
@@ -36,6 +36,13 @@ function addOwnFlags(command: Command, name: string): void {
       break;
     case 'pins':
       config().argument('[what]', 'list or release', 'list');
+      break;
+    case 'monitor':
+      command
+        .option('--watch', 'go on for ever and serve the live page, its events and /health')
+        .option('--address <address>', 'with --watch: where to listen', '127.0.0.1')
+        .option('--port <number>', 'with --watch: port of the page; 0 takes any free one', '8787')
+        .option('--refresh <duration>', 'with --watch: how often an open page asks (default: `monitor.refresh`)');
       break;
     case 'completion':
       command.argument('<shell>', 'bash, zsh or fish');
