@@ -9,6 +9,8 @@ export interface CommandEntry {
   readonly fixed?: Readonly<Record<string, string>>;
   /** An input that may be given without its flag, such as `on` in `switchback maintenance on`. */
   readonly positional?: string;
+  /** What may follow the name of a command without an action. */
+  readonly words?: readonly string[];
   readonly examples: readonly string[];
 }
 
@@ -109,12 +111,18 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'history',
-    about: 'list the releases of the ledger',
-    examples: ['switchback history', 'switchback history --limit 5 --json'],
+    about: "list the releases of the ledger, or merge a file's into GitHub's (list, merge)",
+    words: ['list', 'merge'],
+    examples: [
+      'switchback history',
+      'switchback history --limit 5 --json',
+      'switchback history merge --from .switchback/ledger.jsonl',
+    ],
   },
   {
     name: 'pins',
     about: 'show the pin that holds production, or release it (list, release)',
+    words: ['list', 'release'],
     examples: ['switchback pins', 'switchback pins release'],
   },
   {
@@ -125,6 +133,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'completion',
     about: 'print the completion script of a shell (bash, zsh, fish)',
+    words: ['bash', 'zsh', 'fish'],
     examples: ['source <(switchback completion bash)'],
   },
 ];

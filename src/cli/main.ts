@@ -134,12 +134,16 @@ async function dispatch(
       );
     }
     case 'history': {
+      if (wordOf(entry, command) === 'merge') {
+        const {mergeHistory} = await import('./ledger-merge.js');
+        return {ended: await mergeHistory(flag('from'), flag('config')!, terminal)};
+      }
       const {history} = await import('./history.js');
       return {ended: await history(wholeNumber('limit', flag('limit')!), flag('config')!, terminal)};
     }
     case 'pins': {
       const {pins} = await import('./history.js');
-      return {ended: await pins(pinsWord(command.args[0] ?? 'list'), flag('config')!, terminal)};
+      return {ended: await pins(wordOf(entry, command) as 'list' | 'release', flag('config')!, terminal)};
     }
     case 'completion':
       return {ended: {outputs: {}, summary: await completion(command.args[0] ?? '')}};
@@ -185,9 +189,11 @@ function wholeNumber(name: string, text: string): number {
   throw new Failure('USAGE', `--${name} ${text} is not a number from 1 on`, {remedy: `Write it like --${name} 20.`});
 }
 
-function pinsWord(word: string): 'list' | 'release' {
-  if (word === 'list' || word === 'release') return word;
-  throw new Failure('USAGE', `switchback pins does not know "${word}"`, {remedy: 'Use list or release.'});
+/** The word after a command that takes one of a few; the first when none was typed. */
+function wordOf({name, words = []}: CommandEntry, command: Command): string {
+  const word = command.args[0] ?? words[0]!;
+  if (words.includes(word)) return word;
+  throw new Failure('USAGE', `switchback ${name} does not know "${word}"`, {remedy: `Use ${words.join(' or ')}.`});
 }
 
 async function completion(shell: string): Promise<string> {
@@ -196,7 +202,12 @@ async function completion(shell: string): Promise<string> {
     commands.map(async (entry) => {
       const spec = entry.action ? await loadSpec(entry.action) : undefined;
       const flags = buildCommand(entry, spec).options.map((option) => option.long!);
-      return {name: entry.name, about: entry.about, flags, words: spec?.inputs[entry.positional ?? '']?.options ?? []};
+      return {
+        name: entry.name,
+        about: entry.about,
+        flags,
+        words: spec?.inputs[entry.positional ?? '']?.options ?? entry.words ?? [],
+      };
     }),
   );
   return completionScript(shell, all);

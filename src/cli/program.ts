@@ -32,7 +32,10 @@ function addOwnFlags(command: Command, name: string): void {
         .option('--skip-backup', 'release without a fresh backup');
       break;
     case 'history':
-      config().option('--limit <number>', 'how many releases', '20');
+      config()
+        .argument('[what]', 'list or merge', 'list')
+        .option('--limit <number>', 'how many releases', '20')
+        .option('--from <path>', 'ledger file to merge (default: `ledger.file` of the configuration)');
       break;
     case 'pins':
       config().argument('[what]', 'list or release', 'list');

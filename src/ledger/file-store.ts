@@ -93,6 +93,9 @@ export function openFileStore(
     async activePin(nowMs) {
       return activePins(await load(), nowMs)[0];
     },
+    async activePins(nowMs) {
+      return activePins(await load(), nowMs);
+    },
     pin: (pin) =>
       change(({pins}) => {
         const payload = makePin(pin);

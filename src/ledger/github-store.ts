@@ -10,7 +10,7 @@ import {
   type ReleaseEvent,
   type ReleaseRecord,
 } from './record.js';
-import type {LedgerStore, Pin} from './store.js';
+import type {AdoptingStore, Pin} from './store.js';
 
 /** One call to GitHub's REST API; owner and repository are filled in by whoever provides it. */
 export type LedgerRequest = (
@@ -41,7 +41,7 @@ const states: Record<EventKind, string> = {
  * The ledger in GitHub Deployments: one deployment a release under a task of our own, later facts as its statuses.
  * Deployments that jobs with an `environment` make by themselves have another task and are never read.
  */
-export function openGitHubStore(request: LedgerRequest, options: {readonly environment: string}): LedgerStore {
+export function openGitHubStore(request: LedgerRequest, options: {readonly environment: string}): AdoptingStore {
   const {environment} = options;
   const create = async (ref: string, task: string, payload: object, description: string) => {
     const answer = await request('POST /repos/{owner}/{repo}/deployments', {
@@ -65,12 +65,18 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
       ({data}) => data as Deployment[],
     );
 
+  const known = async (release: {readonly release: string; readonly commit: string}) => {
+    for (const found of await list(releaseTask, 1, 100, {sha: release.commit})) {
+      const payload = safePayload(found.payload);
+      if (payload?.release === release.release) return recordOf(found, payload, await readEvents(request, found.id));
+    }
+    return undefined;
+  };
+
   return {
     async open(release) {
-      for (const found of await list(releaseTask, 1, 100, {sha: release.commit})) {
-        const payload = safePayload(found.payload);
-        if (payload?.release === release.release) return recordOf(found, payload, await readEvents(request, found.id));
-      }
+      const there = await known(release);
+      if (there) return there;
       const payload = makePayload(release);
       const made = await create(release.commit, releaseTask, payload, release.release);
       await appendEvent(request, String(made.id), 'opened', {release: release.release});
@@ -78,7 +84,16 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
         {atMs: Date.parse(made.created_at), kind: 'opened', facts: {release: release.release}},
       ]);
     },
+    async adopt(release) {
+      const there = await known(release);
+      if (there) return there;
+      const payload = {...makePayload(release), openedAtMs: release.createdAtMs};
+      return recordOf(await create(release.commit, releaseTask, payload, release.release), payload, []);
+    },
     append: (recordId, kind, facts = {}) => appendEvent(request, recordId, kind, facts),
+    // The time comes last: a line that carries it says that all of the event is there.
+    appendPast: (recordId, {atMs, kind, facts}) =>
+      appendEvent(request, recordId, kind, {...facts, [pastFact]: new Date(atMs).toISOString()}),
     async read(recordId) {
       const {data} = await request('GET /repos/{owner}/{repo}/deployments/{deployment_id}', {
         deployment_id: Number(recordId),
@@ -93,28 +108,20 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
     async *list(limit) {
       // One page size for the whole walk: pages of different sizes overlap.
       const perPage = Math.min(100, Math.max(limit, 10));
-      let left = limit;
-      for (let page = 1; left > 0; page++) {
-        const found = await list(releaseTask, page, perPage);
-        const ours = found.flatMap((deployment) => {
-          const payload = safePayload(deployment.payload);
-          return payload ? [{deployment, payload}] : [];
-        });
-        for (const batch of batches(ours.slice(0, left), readAhead)) {
-          yield* await Promise.all(
-            batch.map(async ({deployment, payload}) =>
-              recordOf(deployment, payload, await readEvents(request, deployment.id)),
-            ),
-          );
-        }
-        left -= ours.length;
-        if (found.length < perPage) return;
+      const pages = (page: number) => list(releaseTask, page, perPage);
+      for await (const batch of batches(newestFirst(pages, perPage), limit, readAhead)) {
+        yield* await Promise.all(
+          batch.map(async ({deployment, payload}) =>
+            recordOf(deployment, payload, await readEvents(request, deployment.id)),
+          ),
+        );
       }
     },
     async activePin(nowMs) {
       for (const pin of await readPins(request, await list(pinTask, 1, 100), nowMs)) return pin;
       return undefined;
     },
+    activePins: async (nowMs) => readPins(request, await list(pinTask, 1, 100), nowMs),
     async pin(pin) {
       const payload = makePin(pin);
       const made = await create(pin.ref, pinTask, payload, `pinned by ${pin.who}: ${pin.why}`);
@@ -143,9 +150,57 @@ export function openGitHubStore(request: LedgerRequest, options: {readonly envir
 /** Each record costs a request of its own; reading a few at once keeps a long history from taking seconds. */
 const readAhead = 5;
 
-function batches<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({length: Math.ceil(items.length / size)}, (_, i) => items.slice(i * size, (i + 1) * size));
+async function* batches<T>(items: AsyncIterable<T>, limit: number, size: number): AsyncIterable<T[]> {
+  let batch: T[] = [];
+  let taken = 0;
+  if (limit > 0)
+    for await (const item of items) {
+      batch.push(item);
+      if (++taken === limit) break;
+      if (batch.length < size) continue;
+      yield batch;
+      batch = [];
+    }
+  if (batch.length > 0) yield batch;
 }
+
+interface Listed {
+  readonly deployment: Deployment;
+  readonly payload: RecordPayload;
+  readonly openedAtMs: number;
+}
+
+/**
+ * Our releases by the time they were opened. GitHub lists by the time they were written down, which for an adopted one
+ * is later: it is held back until everything that is younger has been read.
+ */
+async function* newestFirst(pages: (page: number) => Promise<Deployment[]>, perPage: number): AsyncIterable<Listed> {
+  const held: Listed[] = [];
+  // What is still unread was written down by then, so nothing of it was opened later.
+  const due = (unreadSinceMs: number) => {
+    held.sort((a, b) => b.openedAtMs - a.openedAtMs);
+    const first = held.findIndex(({openedAtMs}) => openedAtMs < unreadSinceMs);
+    return held.splice(0, first === -1 ? held.length : first);
+  };
+  for (let page = 1; ; page++) {
+    const found = await pages(page);
+    for (const deployment of found) {
+      const payload = safePayload(deployment.payload);
+      if (!payload) continue;
+      held.push({deployment, payload, openedAtMs: openedAt(deployment, payload)});
+      yield* due(Date.parse(deployment.created_at));
+    }
+    if (found.length < perPage) return void (yield* due(Number.NEGATIVE_INFINITY));
+  }
+}
+
+/** Nobody can have opened a release after writing it down. */
+function openedAt({created_at: createdAt}: {readonly created_at: string}, {openedAtMs}: RecordPayload): number {
+  return Math.min(openedAtMs ?? Number.POSITIVE_INFINITY, Date.parse(createdAt));
+}
+
+/** The fact by which an adopted event tells when it happened. */
+const pastFact = 'happened-at';
 
 interface Deployment {
   readonly id: number;
@@ -183,8 +238,13 @@ async function readEvents(request: LedgerRequest, deploymentId: number): Promise
   // Newest first on the wire; times have whole seconds only, so the order of the answer is what counts.
   return statuses.reverse().flatMap((status) => {
     const event = parseEvent(status.description ?? '');
-    return event ? [{atMs: Date.parse(status.created_at), ...event}] : [];
+    return event ? [{...event, ...timeOf(event.facts, Date.parse(status.created_at))}] : [];
   });
+}
+
+function timeOf({[pastFact]: past, ...facts}: Readonly<Record<string, string>>, notedAtMs: number) {
+  const atMs = Date.parse(past ?? '');
+  return {atMs: Number.isNaN(atMs) ? notedAtMs : Math.min(atMs, notedAtMs + 1_000), facts};
 }
 
 /** Foreign or broken payloads among the deployments are passed over when listing; reading one by id is strict. */
@@ -206,7 +266,7 @@ function recordOf(
     id: String(deployment.id),
     release,
     commit,
-    createdAtMs: Date.parse(deployment.created_at),
+    createdAtMs: openedAt(deployment, payload),
     ...(runUrl && {runUrl}),
     anchors,
     events,

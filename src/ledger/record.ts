@@ -64,6 +64,8 @@ export interface RecordPayload {
   readonly commit: string;
   readonly runUrl?: string;
   readonly anchors: StoredAnchors;
+  /** When it was opened, for a release that another ledger recorded first. */
+  readonly openedAtMs?: number;
 }
 
 export function makePayload(release: Pick<ReleaseRecord, 'release' | 'commit' | 'runUrl' | 'anchors'>): RecordPayload {
@@ -95,6 +97,7 @@ export function parsePayload(value: unknown): RecordPayload | undefined {
     ...(typeof payload.runUrl === 'string' &&
       /^https?:\/\//.test(payload.runUrl) && {runUrl: payload.runUrl.slice(0, 300)}),
     anchors: parseAnchors(anchors, refuse),
+    ...(isMoment(payload.openedAtMs) && {openedAtMs: payload.openedAtMs}),
   };
 }
 

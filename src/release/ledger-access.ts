@@ -5,7 +5,7 @@ import {backoff, retry} from '../kernel/retry.js';
 import {openFileStore} from '../ledger/file-store.js';
 import {openGitHubStore} from '../ledger/github-store.js';
 import type {EventKind, ReleaseRecord} from '../ledger/record.js';
-import type {LedgerStore, Pin} from '../ledger/store.js';
+import type {AdoptingStore, LedgerStore, Pin} from '../ledger/store.js';
 import {openGitHub} from '../runner/github.js';
 import type {Run} from '../runner/run-action.js';
 import type {Anchors} from './anchors.js';
@@ -69,15 +69,26 @@ export function pinSentence(pin: Pin): string {
 async function openStore(
   config: Config,
   inputs: {readonly 'github-token'?: string | undefined},
-  {env, signal, annotate}: Pick<Run, 'env' | 'signal' | 'annotate'>,
+  runner: Pick<Run, 'env' | 'signal' | 'annotate'>,
 ): Promise<LedgerStore> {
-  const file = fileOf(config, env['SWITCHBACK_LEDGER']);
-  if (file !== undefined) {
-    const path = resolve(env['GITHUB_WORKSPACE'] ?? process.cwd(), file);
-    return openFileStore(ledgerFile(path), Date.now, ({line, what}) =>
-      annotate({level: 'warning', title: 'Ledger', message: `Line ${line} of ${file} ${what}`}),
-    );
-  }
+  const file = fileOf(config, runner.env['SWITCHBACK_LEDGER']);
+  return file === undefined ? openGitHubLedger(config, inputs, runner) : openFileLedger(file, runner);
+}
+
+/** The ledger in a file; a relative path is taken from the root of the repository. */
+export function openFileLedger(file: string, {env, annotate}: Pick<Run, 'env' | 'annotate'>): LedgerStore {
+  const path = resolve(env['GITHUB_WORKSPACE'] ?? process.cwd(), file);
+  return openFileStore(ledgerFile(path), Date.now, ({line, what}) =>
+    annotate({level: 'warning', title: 'Ledger', message: `Line ${line} of ${file} ${what}`}),
+  );
+}
+
+/** The ledger in GitHub Deployments. @throws on first use, Failure LEDGER_TOKEN when no token was given. */
+export async function openGitHubLedger(
+  config: Config,
+  inputs: {readonly 'github-token'?: string | undefined},
+  {env, signal}: Pick<Run, 'env' | 'signal'>,
+): Promise<AdoptingStore> {
   const token = inputs['github-token'];
   const access = token ? await openGitHub(token, env) : undefined;
   return openGitHubStore(
