@@ -39,6 +39,7 @@ export async function writePart(source: PartSource, context: PartContext): Promi
     signal: context.signal,
     ...(source.expectedBytes ? {expectedBytes: source.expectedBytes} : {}),
     ...(context.onStarted ? {onStarted: context.onStarted} : {}),
+    blockSha256: (index, size) => (size === blocks.blockSize ? blocks.at(index) : undefined),
   });
   if (stored.bytes !== cipher.bytes) throw incomplete(source.key, cipher.bytes, stored.bytes);
   const {role, name, key, format, compression} = source;

@@ -65,6 +65,11 @@ export class BlockTally {
     }
   }
 
+  /** The digest of one block; undefined while it is not full. */
+  at(index: number): string | undefined {
+    return this.#digests[index];
+  }
+
   /** The digests of all blocks, in order; nothing may be added afterwards. */
   digests(): readonly string[] {
     if (this.#filled > 0) this.#close();

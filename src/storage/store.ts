@@ -62,6 +62,12 @@ export interface PutOptions {
 export interface UploadOptions extends PutOptions {
   /** Expected size in bytes, from which the part size is chosen; only a hint. */
   readonly expectedBytes?: number;
+  /**
+   * SHA-256, lower-case hex, of the block of `size` bytes that begins at `index * size`, where the caller has digested
+   * it by the time it has given the block out; undefined where not. A store may send it along, so that the other side
+   * refuses what it did not receive as it was, and need not digest the block again.
+   */
+  readonly blockSha256?: (index: number, size: number) => string | undefined;
   /** Told as soon as an upload exists that a killed process would leave behind. */
   readonly onStarted?: (upload: UnfinishedUpload) => void;
 }

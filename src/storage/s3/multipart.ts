@@ -105,13 +105,16 @@ export class MultipartUpload {
     }
   }
 
-  /** Sends one part as soon as a slot is free; `release` is called when its memory may be reused. */
-  async send(part: Buffer, release: (part: Buffer) => void): Promise<void> {
+  /**
+   * Sends one part as soon as a slot is free; `release` is called when its memory may be reused.
+   * @param sha256 of the part, in hex, where it is known already.
+   */
+  async send(part: Buffer, release: (part: Buffer) => void, sha256?: string): Promise<void> {
     while (this.#inFlight.size >= this.#target.parallel) await Promise.race(this.#inFlight);
     if (this.#failure !== undefined) throw this.#failure;
     this.#signal.throwIfAborted();
     if (this.#number >= maxParts) throw tooManyParts(part.length);
-    const sending = this.#upload(part, ++this.#number)
+    const sending = this.#upload(part, ++this.#number, sha256)
       .then(() => release(part))
       .catch((error: unknown) => {
         this.#failure ??= error;
@@ -156,13 +159,18 @@ export class MultipartUpload {
     await abortUpload(this.#target.client, this.#target.bucket, this.#target.key, this.#id);
   }
 
-  async #upload(part: Buffer, PartNumber: number): Promise<void> {
+  /** Number of parts given out so far, which is the index of the next one. */
+  get next(): number {
+    return this.#number;
+  }
+
+  async #upload(part: Buffer, PartNumber: number, sha256: string | undefined): Promise<void> {
     const {client, bucket: Bucket, key: Key} = this.#target;
+    const input = {Bucket, Key, UploadId: this.#id, PartNumber, Body: part, ContentLength: part.length};
     try {
-      const answer = await client.send(
-        new UploadPartCommand({Bucket, Key, UploadId: this.#id, PartNumber, Body: part, ContentLength: part.length}),
-        {abortSignal: this.#signal},
-      );
+      const command = new UploadPartCommand(input);
+      if (sha256) signWith(command, sha256);
+      const answer = await client.send(command, {abortSignal: this.#signal});
       this.#done.push({ETag: answer.ETag, PartNumber});
       this.#bytes += part.length;
     } catch (error) {
@@ -180,6 +188,17 @@ export class MultipartUpload {
       return undefined;
     }
   }
+}
+
+/** The signature then covers this digest, and the signer does not read the part once more to find it. */
+function signWith(command: UploadPartCommand, sha256: string): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      (args.request as {headers: Record<string, string>}).headers['x-amz-content-sha256'] = sha256;
+      return next(args);
+    },
+    {step: 'build', name: 'knownPayloadDigest'},
+  );
 }
 
 /** Aborts an upload and makes sure that nothing of it is left. Works after the caller's own signal has fired. */

@@ -90,7 +90,8 @@ class S3Store implements Store {
       for await (const chunk of source) {
         for (const part of packer.add(chunk)) {
           upload ??= await this.#begin(key, options);
-          await upload.send(part, (sent) => packer.release(sent));
+          const sha256 = options.blockSha256?.(upload.next, packer.size);
+          await upload.send(part, (sent) => packer.release(sent), sha256);
         }
       }
       options.signal?.throwIfAborted();
