@@ -27,8 +27,8 @@ export interface DatabaseRequest {
 /** A database held still in one snapshot, ready to be dumped and measured at the same time. */
 export interface DatabaseSource extends AsyncDisposable {
   readonly part: PartSource;
-  /** Roles without passwords; undefined where the role may not read them. */
-  readonly globals: PartSource | undefined;
+  /** Roles without passwords, read while the dump runs; undefined where the role may not read them. */
+  readonly globals: Promise<PartSource | undefined>;
   readonly facts: ServerFacts;
   /** Takes stock in the dump's own snapshot. */
   measure(): Promise<Inventory>;
@@ -54,8 +54,7 @@ export async function openDatabase(
     await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await refuseWrongDatabase(session, request);
     const [row] = await session.query<{id: string}>('SELECT pg_export_snapshot() AS id');
-    const globals = await readGlobals(request.connection, tools, env, signal);
-    return new HeldDatabase(session, facts, tools, compression, row!.id, globals, request, env, signal);
+    return new HeldDatabase(session, facts, tools, compression, row!.id, request, env, signal);
   } catch (error) {
     await session.close();
     throw error;
@@ -64,8 +63,10 @@ export async function openDatabase(
 
 class HeldDatabase implements DatabaseSource {
   readonly part: PartSource;
-  readonly globals: PartSource | undefined;
+  readonly globals: Promise<PartSource | undefined>;
   readonly #dump: () => ReturnType<typeof startDump> | undefined;
+  readonly #end = new AbortController();
+  #hasGlobals = false;
 
   constructor(
     readonly session: Session,
@@ -73,7 +74,6 @@ class HeldDatabase implements DatabaseSource {
     readonly tools: ClientTools,
     readonly compression: DumpCompression,
     readonly snapshot: string,
-    globals: string | undefined,
     readonly request: DatabaseRequest,
     env: Environment,
     signal: AbortSignal,
@@ -85,7 +85,10 @@ class HeldDatabase implements DatabaseSource {
       yield* dump.stream;
     }
     this.#dump = () => dump;
-    this.globals = globals === undefined ? undefined : globalsPart(globals);
+    this.globals = readGlobals(connection, tools, env, AbortSignal.any([signal, this.#end.signal])).then((sql) => {
+      this.#hasGlobals = sql !== undefined;
+      return sql === undefined ? undefined : globalsPart(sql);
+    });
     this.part = {
       role: 'database',
       name: facts.database,
@@ -140,7 +143,7 @@ class HeldDatabase implements DatabaseSource {
             "The collation version of the database differs from the system's: indexes may be out of order. Run REINDEX and ALTER DATABASE … REFRESH COLLATION VERSION.",
           ]
         : []),
-      ...(this.globals
+      ...(this.#hasGlobals
         ? []
         : ['Roles are not in this set: the backup role may not read them. A restore elsewhere needs `owners: drop`.']),
       ...(facts.inRecovery ? ['The source is a standby: it may lag behind its primary.'] : []),
@@ -148,6 +151,7 @@ class HeldDatabase implements DatabaseSource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
     await this.session.close();
   }
 }

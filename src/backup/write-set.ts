@@ -82,8 +82,11 @@ export async function writeSet(request: SetRequest, deps: SetDependencies): Prom
   const id = newSetId(startedMs, randomBytes(4).toString('hex'));
   const prefix = setPrefix(request.series, id);
   const log = deps.log ?? (() => {});
-  const previous = await findNewestSet(deps.store, request.series, {}, {signal: deps.signal});
+  const looking = findNewestSet(deps.store, request.series, {}, {signal: deps.signal});
+  // Store and database answer at the same time; a store that fails is reported below, where it is awaited.
+  looking.catch(() => {});
   await using database = request.database ? await openDatabase(request.database, deps.env, deps.signal) : undefined;
+  const previous = await looking;
   deps.onPrefix?.(request.series, id);
   try {
     const {parts, content} = await writeParts(request, deps, database, prefix, clock);
@@ -133,12 +136,8 @@ async function writeParts(
     now: () => clock.now(),
     ...(deps.onStarted ? {onStarted: deps.onStarted} : {}),
   };
-  const sources = [
-    ...(database ? [database.part, ...(database.globals ? [database.globals] : [])] : []),
-    ...(request.parts ?? []),
-  ];
   const parts: ManifestPart[] = [];
-  const writing = eachOf(sources, 2, async (source) => {
+  const write = async (source: PartSource) => {
     const part = await writePart(source, context);
     if (part.plaintext.bytes === 0)
       throw new Failure('SET_EMPTY', `The part ${part.key} is empty`, {
@@ -146,13 +145,27 @@ async function writeParts(
       });
     parts.push(part);
     deps.log?.(`Stored ${part.key}: ${part.ciphertext.bytes} bytes in ${Math.round(part.durationMs)} ms.`);
-  });
-  const [measured] = await allOrStop([database ? database.measure() : undefined, writing], stop);
-  const order = sources.map((source) => source.key);
+  };
+  const first = database ? [database.part] : [];
+  const others = request.parts ?? [];
+  const [measured, globals] = await allOrStop(
+    [database?.measure(), database && writeGlobals(database, write), eachOf([...first, ...others], 2, write)],
+    stop,
+  );
+  const order = [...first, ...(globals ? [globals] : []), ...others].map((source) => source.key);
   parts.sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key));
   const content = measured && database ? database.describe(measured) : undefined;
   if (!content || request.manifestDetail !== 'minimal') return {parts, content};
   return {parts: [...parts, await writePart(detailsOf(content), context)], content};
+}
+
+async function writeGlobals(
+  database: DatabaseSource,
+  write: (source: PartSource) => Promise<void>,
+): Promise<PartSource | undefined> {
+  const globals = await database.globals;
+  if (globals) await write(globals);
+  return globals;
 }
 
 /** Names of tables and counts of rows may be nobody's business: they go into the encryption. */

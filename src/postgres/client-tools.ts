@@ -45,8 +45,7 @@ export async function findClientTools(env: Environment): Promise<ClientTools[]> 
     ...(env['PATH'] ?? '').split(delimiter).filter(Boolean),
   ];
   const tools: ClientTools[] = [];
-  for (const folder of new Set(folders)) {
-    const found = await toolsIn(folder, env);
+  for (const found of await Promise.all([...new Set(folders)].map((folder) => toolsIn(folder, env)))) {
     if (found && !tools.some((other) => other.version === found.version)) tools.push(found);
   }
   return tools.sort((a, b) => b.major - a.major);
