@@ -110,7 +110,12 @@ export function describeStore(
         .upload('e/begun.bin', holding(held), {signal: stop.signal, onStarted: (one) => begun.push(one)})
         .catch((error: unknown) => error);
       while (begun.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-      const listed = await all(store.unfinished('e/'));
+      // A store behind a program of its own sees it a moment later than the program was started.
+      let listed = await all(store.unfinished('e/'));
+      for (let tries = 0; listed.length === 0 && tries < 50; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        listed = await all(store.unfinished('e/'));
+      }
       stop.abort();
       release();
       await upload;

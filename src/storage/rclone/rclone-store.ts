@@ -107,8 +107,8 @@ class RcloneStore implements Store {
 
   async *unfinished(prefix: string): AsyncIterable<UnfinishedUpload> {
     for (const item of await this.#listFolder(unfinishedFolder)) {
-      const key = decodeURIComponent(item.Path.slice(0, item.Path.lastIndexOf('.')));
-      if (key.startsWith(prefix)) yield {key, id: item.Path, startedMs: Date.parse(item.ModTime)};
+      const key = keyOfUnfinished(item.Path);
+      if (key?.startsWith(prefix)) yield {key, id: item.Path, startedMs: Date.parse(item.ModTime)};
     }
   }
 
@@ -198,6 +198,16 @@ class RcloneStore implements Store {
 
   #path(key: string): string {
     return key ? `${this.location}/${key}` : this.location;
+  }
+}
+
+/** Undefined for what is not ours. From 1.63 on rclone itself adds `.<digits>.partial` while it writes to a folder. */
+function keyOfUnfinished(name: string): string | undefined {
+  const match = /^(.+?)\.[0-9a-z]+(\.[0-9a-f]{8}\.partial)?$/.exec(name);
+  try {
+    return match ? decodeURIComponent(match[1]!) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
