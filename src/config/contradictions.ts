@@ -106,15 +106,17 @@ function backup(config: Config): Contradiction[] {
   const storage = config.backup?.storage;
   if (!storage) return [];
   const needed = {s3: 'bucket', local: 'folder', rclone: 'remote'}[storage.type] as 'bucket' | 'folder' | 'remote';
-  return storage[needed]
-    ? []
-    : [
-        {
-          path: ['backup', 'storage'],
-          what: `is of type ${storage.type} and lacks \`${needed}\``,
-          remedy: `Add \`backup.storage.${needed}\``,
-        },
-      ];
+  const found: Contradiction[] = [];
+  const add = (path: readonly string[], what: string, remedy: string) =>
+    found.push({path: ['backup', 'storage', ...path], what, remedy});
+  if (!storage[needed])
+    add([], `is of type ${storage.type} and lacks \`${needed}\``, `Add \`backup.storage.${needed}\``);
+  for (const key of ['lock', 'encryption'] as const)
+    if (storage[key] !== undefined && storage.type !== 's3')
+      add([key], `is something only S3 stores do, and the type is ${storage.type}`, 'Remove it');
+  if (storage['kms-key'] && storage.encryption !== 'aws:kms')
+    add(['kms-key'], 'is given, but the encryption is not aws:kms', 'Set `backup.storage.encryption: aws:kms`');
+  return found;
 }
 
 function monitor({monitor: settings, backup: sets}: Config): Contradiction[] {

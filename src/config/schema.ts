@@ -257,6 +257,20 @@ const storage = z.strictObject({
   'path-style': z.boolean().default(false).describe('Bucket in the path instead of the host name.'),
   folder: z.string().optional().describe('Folder, for type local.'),
   remote: z.string().optional().describe('Remote and path, for type rclone.'),
+  lock: duration(
+    'Nothing of a set can be removed or replaced for so long, by nobody; needs a bucket with object lock.',
+  ).optional(),
+  'lock-mode': z
+    .enum(['governance', 'compliance'])
+    .default('governance')
+    .describe(
+      "A governance lock can be lifted with a right of its own, a compliance lock not even by the account's owner.",
+    ),
+  encryption: z
+    .enum(['AES256', 'aws:kms'])
+    .optional()
+    .describe("Encryption on the store's side too, beside ours. Default: what the bucket does by itself."),
+  'kms-key': z.string().min(1).optional().describe('Key for encryption aws:kms. Default: the AWS managed key.'),
 });
 
 const retention = z.strictObject({

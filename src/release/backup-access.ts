@@ -55,6 +55,8 @@ export function openBackupStore(settings: BackupConfig, access: BackupAccess, ro
     pathStyle: storage['path-style'],
     credentials: credentialsOf(access),
     partSize: settings['part-size'],
+    lock: storage.lock === undefined ? undefined : {mode: storage['lock-mode'], forMs: storage.lock},
+    encryption: storage.encryption && {method: storage.encryption, key: storage['kms-key']},
   });
 }
 

@@ -27,6 +27,7 @@ export function dryRun(store: Store, note: (change: WouldDo) => void): Store {
     },
     delete: async (key) => note({what: 'delete', key}),
     abandon: async ({key}) => note({what: 'abandon', key}),
+    facts: (signal) => store.facts(signal),
   };
 }
 

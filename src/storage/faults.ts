@@ -44,6 +44,7 @@ export function faulty(store: Store, faults: StoreFault[]): Store {
     delete: (key) => around('delete', key, () => store.delete(key)),
     unfinished: (prefix) => faultyList(store.unfinished(prefix), strike('unfinished', prefix)),
     abandon: (upload) => around('abandon', upload.key, () => store.abandon(upload)),
+    facts: (signal) => store.facts(signal),
   };
 }
 

@@ -19,5 +19,6 @@ export function readOnly(store: Store): Store {
     upload: (key) => refuse(`Uploading ${key}`),
     delete: (key) => refuse(`Deleting ${key}`),
     abandon: ({key}) => refuse(`Removing the upload ${key}`),
+    facts: (signal) => store.facts(signal),
   };
 }

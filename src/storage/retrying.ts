@@ -19,6 +19,7 @@ export function retrying(store: Store, plan: RetryPlan): Store {
     delete: (key) => retry(plan, () => store.delete(key)),
     unfinished: (prefix) => retriedList(plan, () => store.unfinished(prefix)),
     abandon: (upload) => retry(plan, () => store.abandon(upload)),
+    facts: (signal) => retry(plan, () => store.facts(signal)),
   };
 }
 

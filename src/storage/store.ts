@@ -35,6 +35,20 @@ export interface Store {
   unfinished(prefix: string): AsyncIterable<UnfinishedUpload>;
   /** Removes an unfinished upload with all its parts; fine when it is gone already. */
   abandon(upload: UnfinishedUpload): Promise<void>;
+  /** Asks the store about itself. Changes nothing; what it does not tell, or these credentials may not ask, is undefined. */
+  facts(signal?: AbortSignal): Promise<StoreFacts>;
+}
+
+/** What a store says of itself. Each is undefined where it does not say. */
+export interface StoreFacts {
+  /** How far its clock is ahead of this machine's, in milliseconds; negative when behind. Undefined: no clock of its own. */
+  readonly aheadMs?: number | undefined;
+  /** Replaced and deleted objects are kept as older versions. */
+  readonly versioned?: boolean | undefined;
+  /** Objects can be locked until a moment; `defaultDays` is what a new object gets by itself. */
+  readonly lock?: {readonly possible: boolean; readonly defaultDays?: number | undefined} | undefined;
+  /** What new objects are encrypted with on the store's side, such as `AES256` or `aws:kms`. */
+  readonly encryption?: string | undefined;
 }
 
 export interface StoreTraits {
@@ -54,6 +68,7 @@ export interface StoredObject {
 }
 
 export interface PutOptions {
+  /** Never replaces an object. Where the store was opened with a lock, such an object is locked too. */
   readonly ifAbsent?: boolean;
   readonly contentType?: string;
   readonly signal?: AbortSignal;

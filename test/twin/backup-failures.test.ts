@@ -427,6 +427,7 @@ function proxyOf(store: Store): Store {
     delete: (key) => store.delete(key),
     unfinished: (prefix) => store.unfinished(prefix),
     abandon: (upload) => store.abandon(upload),
+    facts: (signal) => store.facts(signal),
   };
 }
 

@@ -369,6 +369,22 @@ const rows: readonly Row[] = [
     /folder/,
   ),
   row(
+    'a lock for a folder',
+    `${well}backup: {storage: {type: local, folder: b, lock: 14d}, recipients: [a]}\n`,
+    '9:44',
+    'backup.storage.lock',
+    /only S3/,
+    /Remove it/,
+  ),
+  row(
+    'a key for an encryption without one',
+    `${well}backup: {storage: {bucket: b, encryption: AES256, kms-key: k}, recipients: [a]}\n`,
+    '9:51',
+    'backup.storage.kms-key',
+    /not aws:kms/,
+    /aws:kms/,
+  ),
+  row(
     'a store we do not know',
     `${well}backup: {storage: {type: ftp}, recipients: [a]}\n`,
     '9:20',

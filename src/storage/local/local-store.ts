@@ -4,7 +4,7 @@ import {link, mkdir, open, opendir, readdir, rename, rm, stat} from 'node:fs/pro
 import {dirname, join, relative, sep} from 'node:path';
 import type {Readable} from 'node:stream';
 import {cancelled, Failure, messageOf} from '../../kernel/errors.js';
-import type {PutOptions, Store, StoredObject, UnfinishedUpload, UploadOptions} from '../store.js';
+import type {PutOptions, Store, StoredObject, StoreFacts, UnfinishedUpload, UploadOptions} from '../store.js';
 
 /** Where files are while they are written; on the same file system, so that the last step is one rename. */
 const workFolder = '.unfinished';
@@ -103,6 +103,11 @@ class LocalStore implements Store {
       const about = key.startsWith(prefix) ? await stat(join(folder, id)).catch(() => undefined) : undefined;
       if (about) yield {key, id, startedMs: about.birthtimeMs};
     }
+  }
+
+  /** A folder has no clock but this machine's, and no lock. */
+  async facts(): Promise<StoreFacts> {
+    return {versioned: false, lock: {possible: false}};
   }
 
   async abandon({id}: UnfinishedUpload): Promise<void> {

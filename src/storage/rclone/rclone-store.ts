@@ -3,7 +3,7 @@ import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {type ChildExit, childFailure, outputOf, startChild, succeeded} from '../../kernel/child.js';
 import {cancelled, Failure} from '../../kernel/errors.js';
-import type {PutOptions, Store, StoredObject, UnfinishedUpload, UploadOptions} from '../store.js';
+import type {PutOptions, Store, StoredObject, StoreFacts, UnfinishedUpload, UploadOptions} from '../store.js';
 
 export interface RcloneSettings {
   /** Remote and path, such as `gdrive:backups/shop`. */
@@ -114,6 +114,11 @@ class RcloneStore implements Store {
 
   async abandon({id}: UnfinishedUpload): Promise<void> {
     await this.delete(join(unfinishedFolder, id));
+  }
+
+  /** rclone passes nothing of the kind on. */
+  async facts(): Promise<StoreFacts> {
+    return {};
   }
 
   async #send(key: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<number> {

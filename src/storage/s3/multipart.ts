@@ -9,6 +9,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import {Failure} from '../../kernel/errors.js';
+import type {ProtectedFields} from './protection.js';
 import {s3Failure} from './s3-failure.js';
 import {joinSignals} from './signals.js';
 
@@ -22,6 +23,10 @@ export interface MultipartTarget {
   readonly key: string;
   readonly contentType: string;
   readonly parallel: number;
+  /** Lock and encryption of the object. */
+  readonly fields: ProtectedFields;
+  /** Parts carry a checksum, as locked objects need it. */
+  readonly checksums: boolean;
   readonly signal?: AbortSignal;
   readonly onStarted?: (uploadId: string) => void;
 }
@@ -91,7 +96,13 @@ export class MultipartUpload {
     const {client, bucket: Bucket, key: Key} = target;
     try {
       const answer = await client.send(
-        new CreateMultipartUploadCommand({Bucket, Key, ContentType: target.contentType}),
+        new CreateMultipartUploadCommand({
+          Bucket,
+          Key,
+          ContentType: target.contentType,
+          ...target.fields,
+          ...(target.checksums ? {ChecksumAlgorithm: 'CRC32' as const} : {}),
+        }),
         {abortSignal: target.signal},
       );
       if (!answer.UploadId)
@@ -166,12 +177,24 @@ export class MultipartUpload {
 
   async #upload(part: Buffer, PartNumber: number, sha256: string | undefined): Promise<void> {
     const {client, bucket: Bucket, key: Key} = this.#target;
-    const input = {Bucket, Key, UploadId: this.#id, PartNumber, Body: part, ContentLength: part.length};
+    const input = {
+      Bucket,
+      Key,
+      UploadId: this.#id,
+      PartNumber,
+      Body: part,
+      ContentLength: part.length,
+      ...(this.#target.checksums ? {ChecksumAlgorithm: 'CRC32' as const} : {}),
+    };
     try {
       const command = new UploadPartCommand(input);
       if (sha256) signWith(command, sha256);
       const answer = await client.send(command, {abortSignal: this.#signal});
-      this.#done.push({ETag: answer.ETag, PartNumber});
+      this.#done.push({
+        ETag: answer.ETag,
+        PartNumber,
+        ...(answer.ChecksumCRC32 ? {ChecksumCRC32: answer.ChecksumCRC32} : {}),
+      });
       this.#bytes += part.length;
     } catch (error) {
       throw s3Failure(`Uploading part ${PartNumber} of ${Key}`, error, this.#signal);

@@ -10,6 +10,10 @@ const remedies: Record<string, string> = {
     'Pass valid credentials as secrets, or let the job assume a role (OIDC) whose lifetime covers the whole backup.',
   STORE_UNAVAILABLE: 'Wait and run again; the store did not answer properly.',
   STORE_UNSUPPORTED: 'This store lacks a function; use another one.',
+  STORE_NO_LOCK:
+    'Make a bucket with object lock (it can only be turned on when a bucket is made, or by the provider), or remove `backup.storage.lock`.',
+  STORE_CHECKSUM:
+    'Give these credentials s3:GetBucketObjectLockConfiguration, so that the lock of this bucket is known before the upload.',
   STORE: 'Read the message; if it persists, check endpoint, region and `path-style`.',
 };
 
@@ -47,7 +51,7 @@ export function s3Failure(what: string, error: unknown, signal?: AbortSignal): F
     code: errno,
   } = error as {name?: string; code?: string; $metadata?: {httpStatusCode?: number}};
   const status = $metadata?.httpStatusCode;
-  const code = byName[name] ?? codeOf(status, errno);
+  const code = lockCode(name, messageOf(error)) ?? byName[name] ?? codeOf(status, errno);
   const shown = name && name !== 'Error' ? name : (errno ?? 'no answer');
   return new Failure(code, `${what}: ${shown}${status ? ` (HTTP ${status})` : ''}: ${messageOf(error)}`, {
     remedy: remedies[code]!,
@@ -55,6 +59,13 @@ export function s3Failure(what: string, error: unknown, signal?: AbortSignal): F
     cause: error,
     details: {status, name},
   });
+}
+
+/** The lock of a bucket speaks through one error name and two messages. */
+function lockCode(name: string, message: string): string | undefined {
+  if (!/^(InvalidRequest|MissingUploadObjectWithObjectLockHeaders)$/.test(name)) return undefined;
+  if (/missing object ?lock ?configuration/i.test(message)) return 'STORE_NO_LOCK';
+  return /content-md5|x-amz-checksum/i.test(message) ? 'STORE_CHECKSUM' : undefined;
 }
 
 function codeOf(status: number | undefined, errno: string | undefined): string {

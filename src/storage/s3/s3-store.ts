@@ -9,11 +9,21 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import {Failure} from '../../kernel/errors.js';
-import type {PutOptions, Store, StoredObject, StoreTraits, UnfinishedUpload, UploadOptions} from '../store.js';
+import type {
+  PutOptions,
+  Store,
+  StoredObject,
+  StoreFacts,
+  StoreTraits,
+  UnfinishedUpload,
+  UploadOptions,
+} from '../store.js';
 import {abortUpload, MultipartUpload, PartPacker, partSizeFor} from './multipart.js';
+import {ensureLocked, type ProtectedFields, protectedFields, type S3Protection} from './protection.js';
+import {ClockWatch, readS3Facts} from './s3-facts.js';
 import {s3Failure} from './s3-failure.js';
 
-export interface S3Settings {
+export interface S3Settings extends S3Protection {
   readonly bucket: string;
   /** Root of all keys, without slashes at its ends; may be empty. */
   readonly prefix: string;
@@ -44,7 +54,10 @@ class S3Store implements Store {
   readonly client: S3Client;
   readonly #settings: S3Settings;
   readonly #root: string;
+  readonly #clock: ClockWatch;
   #conditional = true;
+  /** Locked objects are only taken with a checksum; elsewhere it is left out, since older servers refuse it. */
+  #checksums: boolean;
 
   constructor(settings: S3Settings) {
     this.#settings = settings;
@@ -52,6 +65,8 @@ class S3Store implements Store {
     this.#root = prefix ? `${prefix}/` : '';
     this.location = `s3://${settings.bucket}${prefix ? `/${prefix}` : ''}`;
     this.client = makeClient(settings);
+    this.#clock = new ClockWatch(this.client);
+    this.#checksums = settings.lock !== undefined;
   }
 
   get traits(): StoreTraits {
@@ -60,6 +75,7 @@ class S3Store implements Store {
 
   async put(key: string, body: Buffer, options: PutOptions = {}): Promise<StoredObject> {
     if (options.ifAbsent) await this.#refuseExisting(key, body);
+    const fields = protectedFields(this.#settings, options.ifAbsent ?? false, Date.now());
     const send = (conditional: boolean) => {
       const command = new PutObjectCommand({
         Bucket: this.#settings.bucket,
@@ -67,12 +83,17 @@ class S3Store implements Store {
         Body: body,
         ContentLength: body.length,
         ContentType: options.contentType ?? 'application/octet-stream',
+        ...fields,
+        ...(this.#checksums ? {ChecksumAlgorithm: 'CRC32' as const} : {}),
         ...(conditional ? {IfNoneMatch: '*'} : {}),
       });
       return this.#send(`Storing ${key}`, options.signal, (abortSignal) => this.client.send(command, {abortSignal}));
     };
     try {
-      const answer = await this.#ifAbsent(options.ifAbsent ?? false, send);
+      const answer = await this.#ifAbsent(options.ifAbsent ?? false, (conditional) =>
+        this.#withChecksum(() => send(conditional)),
+      );
+      await this.#ensureLocked(key, fields);
       return {key, bytes: body.length, modifiedMs: Date.now(), ...(answer.ETag ? {etag: answer.ETag} : {})};
     } catch (error) {
       const own =
@@ -85,11 +106,12 @@ class S3Store implements Store {
   async upload(key: string, source: AsyncIterable<Uint8Array>, options: UploadOptions = {}): Promise<StoredObject> {
     const packer = new PartPacker(partSizeFor(options.expectedBytes, this.#settings.partSize));
     if (options.ifAbsent) await this.#refuseExisting(key);
+    const fields = protectedFields(this.#settings, options.ifAbsent ?? false, Date.now());
     let upload: MultipartUpload | undefined;
     try {
       for await (const chunk of source) {
         for (const part of packer.add(chunk)) {
-          upload ??= await this.#begin(key, options);
+          upload ??= await this.#begin(key, options, fields);
           const sha256 = options.blockSha256?.(upload.next, packer.size);
           await upload.send(part, (sent) => packer.release(sent), sha256);
         }
@@ -101,6 +123,7 @@ class S3Store implements Store {
       const {bytes, etag} = await this.#ifAbsent(options.ifAbsent ?? false, (conditional) =>
         sent.complete(conditional),
       );
+      await this.#ensureLocked(key, fields);
       return {key, bytes, modifiedMs: Date.now(), ...(etag ? {etag} : {})};
     } catch (error) {
       await upload?.abort();
@@ -187,17 +210,25 @@ class S3Store implements Store {
     await abortUpload(this.client, this.#settings.bucket, this.#key(upload.key), upload.id);
   }
 
+  async facts(signal?: AbortSignal): Promise<StoreFacts> {
+    const facts = await readS3Facts(this.client, this.#settings.bucket, this.#clock, signal);
+    if (facts.lock?.defaultDays !== undefined) this.#checksums = true;
+    return facts;
+  }
+
   close(): void {
     this.client.destroy();
   }
 
-  #begin(key: string, options: UploadOptions): Promise<MultipartUpload> {
+  #begin(key: string, options: UploadOptions, fields: ProtectedFields): Promise<MultipartUpload> {
     return MultipartUpload.begin({
       client: this.client,
       bucket: this.#settings.bucket,
       key: this.#key(key),
       contentType: options.contentType ?? 'application/octet-stream',
       parallel: this.#settings.parallel ?? 4,
+      fields,
+      checksums: this.#checksums,
       ...(options.signal ? {signal: options.signal} : {}),
       onStarted: (id) => options.onStarted?.({key, id, startedMs: Date.now()}),
     });
@@ -215,6 +246,26 @@ class S3Store implements Store {
       if (!(error instanceof Failure) || error.code !== 'STORE_UNSUPPORTED') throw error;
       this.#conditional = false;
       return send(false);
+    }
+  }
+
+  async #ensureLocked(key: string, fields: ProtectedFields): Promise<void> {
+    try {
+      await ensureLocked({client: this.client, Bucket: this.#settings.bucket, Key: this.#key(key)}, fields);
+    } catch (error) {
+      await this.delete(key).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** A bucket that locks what it gets wants a checksum with it; that it does is learned from its refusal. */
+  async #withChecksum<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      if (this.#checksums || !(error instanceof Failure) || error.code !== 'STORE_CHECKSUM') throw error;
+      this.#checksums = true;
+      return send();
     }
   }
 
