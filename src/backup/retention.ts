@@ -5,6 +5,7 @@ import {readAll, type Store} from '../storage/store.js';
 import {type PlanLimits, planRetention, type RetentionPlan, type RetentionRules} from './retention-plan.js';
 import {type ListedSet, listNames, readManifest, readSets} from './set-list.js';
 import {manifestName, type Series, type SetId, seriesPrefix, setIdTime, signatureName} from './set-name.js';
+import {refuseWrongClock} from './store-clock.js';
 import type {Trust} from './trust.js';
 
 export interface RetentionRequest {
@@ -35,7 +36,8 @@ export interface PreparedPlan extends RetentionPlan {
  */
 export async function prepareRetention(request: RetentionRequest): Promise<PreparedPlan> {
   const {store, series, rules, needed, nowMs, signal, trust} = request;
-  const {listed} = await listNames(store, series, {signal});
+  const [{listed}, facts] = await Promise.all([listNames(store, series, {signal}), store.facts(signal)]);
+  refuseWrongClock(facts, 'RETENTION_CLOCK');
   refuseSkewedClock(nowMs, listed);
   const retained = listed.map((set) => ({
     id: set.id,

@@ -15,9 +15,10 @@ import {
   manifestSchemaName,
 } from './manifest.js';
 import {checkStored, type PartSource, writePart} from './part-writer.js';
-import {eachOf, findNewestSet} from './set-list.js';
+import {eachOf, findNewestSet, type SealedSet} from './set-list.js';
 import {manifestName, newSetId, type Series, type SetId, setPrefix, signatureName} from './set-name.js';
 import {refuseShrunk} from './shrink.js';
+import {refuseWrongClock} from './store-clock.js';
 
 export interface SetRequest {
   readonly series: Series;
@@ -82,7 +83,7 @@ export async function writeSet(request: SetRequest, deps: SetDependencies): Prom
   const id = newSetId(startedMs, randomBytes(4).toString('hex'));
   const prefix = setPrefix(request.series, id);
   const log = deps.log ?? (() => {});
-  const looking = findNewestSet(deps.store, request.series, {}, {signal: deps.signal});
+  const looking = lookAround(deps, request.series);
   // Store and database answer at the same time; a store that fails is reported below, where it is awaited.
   looking.catch(() => {});
   await using database = request.database ? await openDatabase(request.database, deps.env, deps.signal) : undefined;
@@ -111,6 +112,13 @@ export async function writeSet(request: SetRequest, deps: SetDependencies): Prom
     await clean(deps, request.series, id, log);
     throw deps.signal.aborted && (isAbort(error) || error === deps.signal.reason) ? cancelledBy(deps.signal) : error;
   }
+}
+
+/** The set before this one, from a store whose clock agrees with ours. */
+async function lookAround({store, signal}: SetDependencies, series: Series): Promise<SealedSet | undefined> {
+  const [previous, facts] = await Promise.all([findNewestSet(store, series, {}, {signal}), store.facts(signal)]);
+  refuseWrongClock(facts);
+  return previous;
 }
 
 interface Written {

@@ -1,4 +1,3 @@
-import {randomBytes} from 'node:crypto';
 import type {Config} from '../config/schema.js';
 import {formatBytes} from '../kernel/bytes.js';
 import {Failure, messageOf} from '../kernel/errors.js';
@@ -7,7 +6,8 @@ import {chooseDumpClient, findClientTools} from '../postgres/client-tools.js';
 import {secretsOf} from '../postgres/connection.js';
 import {readServerFacts} from '../postgres/server-facts.js';
 import {openSession} from '../postgres/session.js';
-import {type BackupAccess, databaseConnection, openBackupStore, readRecipients} from './backup-access.js';
+import {type BackupAccess, databaseConnection, readRecipients} from './backup-access.js';
+import {storeFindings} from './store-findings.js';
 
 interface Context {
   readonly root: string;
@@ -35,48 +35,11 @@ export async function backupFindings(config: Config, access: BackupAccess, conte
     ];
   }
   const rows = await Promise.all([
-    storeFinding(config, access),
+    storeFindings(config, access, context),
     keyFindings(config, context.root),
     context.database && config.database ? databaseFindings(config, access, context) : [],
   ]);
   return rows.flat();
-}
-
-async function storeFinding(config: Config, access: BackupAccess): Promise<Finding[]> {
-  const check = 'store writable, readable, deletable';
-  const key = `probe-${randomBytes(6).toString('hex')}`;
-  let stage = 'written';
-  try {
-    const store = openBackupStore(config.backup!, access);
-    await store.put(key, Buffer.from('switchback probe'));
-    stage = 'read';
-    const size = (await store.head(key))?.bytes;
-    stage = 'deleted';
-    await store.delete(key);
-    if (size !== 16)
-      return [
-        {
-          area: 'backup',
-          check,
-          state: 'problem',
-          found: `the probe object came back with ${size ?? 'no'} bytes instead of 16`,
-          remedy: 'Use another store: this one does not keep what it is given',
-        },
-      ];
-    return [{area: 'backup', check, state: 'ok', found: store.location}];
-  } catch (error) {
-    // A writer that may not delete is the safer set-up: only retention needs the right.
-    const onlyDelete = stage === 'deleted' && error instanceof Failure && error.code === 'STORE_DENIED';
-    return [
-      {
-        area: 'backup',
-        check,
-        state: onlyDelete ? 'warning' : 'problem',
-        found: `the probe object could not be ${stage}: ${messageOf(error)}${onlyDelete ? `; ${key} is left there` : ''}`,
-        remedy: error instanceof Failure ? error.remedy : 'Check bucket, endpoint and keys',
-      },
-    ];
-  }
 }
 
 async function keyFindings(config: Config, root: string): Promise<Finding[]> {
