@@ -14,8 +14,12 @@ export interface InitAnswers {
     readonly path: string;
     readonly url: string;
     readonly healthPath?: string | undefined;
+    /** It answered that the frontend's origin may read it. */
+    readonly letsFrontendIn?: boolean;
   };
   readonly migrations?: string | undefined;
+  /** Name of the database's service on Railway. */
+  readonly databaseService?: string;
   readonly bucket?:
     | {readonly name: string; readonly endpoint?: string | undefined; readonly region?: string | undefined}
     | undefined;
@@ -109,6 +113,9 @@ function configuration({product, frontend, backend, migrations, bucket, apis}: I
     ...(frontend ? [{name: 'home page', target: 'frontend', path: '/', expect: {status: 200}}] : []),
     ...(backend?.healthPath
       ? [{name: 'backend', target: 'backend', path: backend.healthPath, expect: {status: 200}}]
+      : []),
+    ...(frontend && backend?.healthPath && backend.letsFrontendIn
+      ? [{name: 'cross-origin', kind: 'cors', path: backend.healthPath, origin: new URL(frontend.url).origin}]
       : []),
   ];
   const body = stringify({

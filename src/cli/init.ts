@@ -78,18 +78,20 @@ async function refuseKeyInside(keyOut: string | undefined, root: string): Promis
 
 async function findAnswers(flags: InitFlags, root: string, terminal: Terminal, ask: Ask): Promise<InitAnswers> {
   const found = await readRepository(root);
-  const project = flags.vercelProject ?? found.vercelProject;
+  const linked = flags.vercelProject ?? found.vercelProject;
   const team = flags.vercelTeam ?? found.vercelTeam;
   const {env, signal, console} = terminal;
   for (const name of ['VERCEL_TOKEN', 'RAILWAY_TOKEN']) if (env[name]) console.hide(env[name]);
   const platforms = await readPlatforms({
-    ...(env['VERCEL_TOKEN'] && project && {vercel: {token: env['VERCEL_TOKEN'], project, team}}),
+    ...(env['VERCEL_TOKEN'] && {vercel: {token: env['VERCEL_TOKEN'], project: linked, team}}),
+    repository: env['GITHUB_REPOSITORY'],
     ...(env['RAILWAY_TOKEN'] && {railway: {token: env['RAILWAY_TOKEN'], service: flags.railwayService}}),
     signal,
     ...(env['SWITCHBACK_VERCEL_API'] && {vercelApi: env['SWITCHBACK_VERCEL_API']}),
     ...(env['SWITCHBACK_RAILWAY_API'] && {railwayApi: env['SWITCHBACK_RAILWAY_API']}),
   });
   for (const note of platforms.notes) console.alert('warning', note);
+  const project = linked ?? platforms.vercelProject;
   const problems: Problem[] = [];
   const need = async (known: string | undefined, question: string, flag: string, example: string) => {
     const value = known ?? (await ask(question, flag));
@@ -136,6 +138,8 @@ async function findAnswers(flags: InitFlags, root: string, terminal: Terminal, a
       'warning',
       'No path of the backend answers 200, so it has no check yet: add one, or run again with --health-path PATH.',
     );
+  const crossOrigin =
+    frontend && backend && healthPath && (await letsIn(backend.url, healthPath, frontend.url, signal));
   const switchback = await need(
     flags.switchback ?? (await ownOrigin()),
     'Switchback, as owner/name@commit',
@@ -152,7 +156,10 @@ async function findAnswers(flags: InitFlags, root: string, terminal: Terminal, a
   return {
     product: flags.product ?? productName(env['GITHUB_REPOSITORY'], root),
     ...(frontend && {frontend}),
-    ...(backend && {backend: {...backend, ...(healthPath && {healthPath})}}),
+    ...(backend && {
+      backend: {...backend, ...(healthPath && {healthPath}), ...(crossOrigin && {letsFrontendIn: true})},
+    }),
+    ...(platforms.databaseService && {databaseService: platforms.databaseService}),
     migrations: found.migrations,
     bucket: flags.bucket ? {name: flags.bucket, endpoint: flags.endpoint, region: flags.region} : undefined,
     switchback,
@@ -172,6 +179,22 @@ async function answeringPath(url: string, signal: AbortSignal): Promise<string |
     if (answer?.status === 200) return path;
   }
   return undefined;
+}
+
+/** Does the running backend let the frontend's pages in, as a browser would ask? Then the gate can hold it to that. */
+async function letsIn(url: string, path: string, frontendUrl: string, signal: AbortSignal): Promise<boolean> {
+  // Either may still be missing: that is told with everything else that is.
+  if (!URL.canParse(url) || !URL.canParse(frontendUrl)) return false;
+  const {origin} = new URL(frontendUrl);
+  if (origin === new URL(url).origin) return false;
+  const answer = await fetch(`${url.replace(/\/+$/, '')}${path}`, {
+    method: 'OPTIONS',
+    headers: {origin, 'access-control-request-method': 'GET'},
+    redirect: 'manual',
+    signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
+  }).catch(() => undefined);
+  await answer?.body?.cancel();
+  return [origin, '*'].includes(answer?.headers.get('access-control-allow-origin') ?? '');
 }
 
 /** Where this very Switchback comes from, when it runs from a checkout. */
@@ -286,6 +309,9 @@ function nextSteps(answers: InitAnswers, written: readonly string[], flags: Init
     'Still to do, in this order:',
     `  gh api --method PUT repos/${repository}/environments/production`,
     ...secrets,
+    ...(answers.bucket && answers.databaseService
+      ? [`  (DATABASE_URL: the public address of the Railway service ${answers.databaseService})`]
+      : []),
     '  switchback preflight',
     '',
     'Then commit and push. The first release needs allow-missing-anchor for a side that has nothing live yet.',
