@@ -9,9 +9,11 @@ export interface RehearsalArguments {
   readonly json: boolean;
   readonly keep: boolean;
   readonly seed: number;
-  readonly engine: 'embedded' | 'act';
+  readonly engine: EngineName | 'both';
   readonly faults: ReadonlyArray<{readonly standIn: StandInName; readonly fault: Fault}>;
 }
+
+export type EngineName = 'embedded' | 'act';
 
 export const standInNames = ['vercel', 'railway', 'github', 's3'] as const;
 export type StandInName = (typeof standInNames)[number];
@@ -31,7 +33,7 @@ Usage: npm run rehearse [-- options]
                       WHAT is 429, 500, 502, 503, 401, delay:MS, close-before or close-after, with xN for N times.
                       Example: --fault "vercel:POST /v10/projects/*/promote/*=503x2"
   --seed N            seed of everything random (default: today's, printed)
-  --engine NAME       embedded (default) or act
+  --engine NAME       embedded (default), act, or both: every scenario on each, which must end alike
   --keep              leave the world running after the last scenario, until Ctrl-C
   --help              this text
 
@@ -78,8 +80,8 @@ export function readArguments(argv: readonly string[], known: readonly string[])
   if (!Number.isSafeInteger(seed))
     problems.push({where: '--seed', what: 'is not a whole number', remedy: 'Write digits only'});
   const engine = (values['engine'] as string | undefined) ?? 'embedded';
-  if (engine !== 'embedded' && engine !== 'act')
-    problems.push({where: '--engine', what: `"${engine}" is not an engine`, remedy: 'Choose embedded or act'});
+  if (!['embedded', 'act', 'both'].includes(engine))
+    problems.push({where: '--engine', what: `"${engine}" is not an engine`, remedy: 'Choose embedded, act or both'});
   const faults = ((values['fault'] as string[] | undefined) ?? []).flatMap((text) => {
     const fault = parseFault(text);
     if (!fault)
@@ -98,7 +100,7 @@ export function readArguments(argv: readonly string[], known: readonly string[])
     json: values['json'] === true,
     keep: values['keep'] === true,
     seed,
-    engine: engine as 'embedded' | 'act',
+    engine: engine as RehearsalArguments['engine'],
     faults,
   };
 }

@@ -2,11 +2,12 @@ import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure} from '../kernel/errors.js';
-import {helpText, type RehearsalArguments, readArguments} from './arguments.js';
+import {type EngineName, helpText, type RehearsalArguments, readArguments} from './arguments.js';
 import {openEngine} from './engine/act.js';
-import {rehearse} from './rehearse.js';
+import {differences} from './parity.js';
+import {type Played, type Rehearsal, rehearse} from './rehearse.js';
 import {scenarioNames, scenarios} from './scenarios.js';
-import {openStory} from './story.js';
+import {openStory, type Story} from './story.js';
 import type {World} from './world.js';
 
 /** The rehearsal command; runs as compiled JavaScript in lib/src/rehearsal. */
@@ -24,26 +25,62 @@ async function main(): Promise<number> {
 async function playAll(args: RehearsalArguments): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
-  const start = await openEngine(args.engine, join(suiteRoot, '.cache'));
+  const engines = await enginesOf(args);
   const story = openStory({json: args.json, write, color: process.stdout.isTTY && !process.env['NO_COLOR']});
   const startedMs = Date.now();
-  let failed = 0;
+  const expected: string[] = [];
   for (const [index, name] of args.scenarios.entries()) {
     if (stop.signal.aborted) break;
-    const scenario = scenarios.find((candidate) => candidate.name === name)!;
-    const last = index === args.scenarios.length - 1;
-    const ok = await rehearse(
-      scenario,
-      {suiteRoot, nodePath: process.execPath, start, story, args, signal: stop.signal},
-      last && args.keep ? (world) => keepRunning(world, stop.signal) : undefined,
-    );
-    if (!ok) failed++;
+    const keep = args.keep && index === args.scenarios.length - 1;
+    if (await playOn(engines, name, {args, story, signal: stop.signal, keep})) expected.push(name);
   }
-  if (!args.json)
-    write(
-      `\n${args.scenarios.length - failed} of ${args.scenarios.length} scenarios as expected in ${formatDuration(Date.now() - startedMs)} (seed ${args.seed}).`,
-    );
-  return failed || stop.signal.aborted ? 1 : 0;
+  if (!args.json) {
+    const took = formatDuration(Date.now() - startedMs);
+    write(`\n${expected.length} of ${args.scenarios.length} scenarios as expected in ${took} (seed ${args.seed}).`);
+    if (engines.length > 1) write(`Alike on both engines: ${expected.join(', ') || 'none'}.`);
+  }
+  return expected.length === args.scenarios.length && !stop.signal.aborted ? 0 : 1;
+}
+
+interface Engine {
+  readonly name: EngineName;
+  readonly start: Rehearsal['start'];
+}
+
+async function enginesOf({engine}: RehearsalArguments): Promise<Engine[]> {
+  const chosen: EngineName[] = engine === 'both' ? ['embedded', 'act'] : [engine];
+  return Promise.all(chosen.map(async (name) => ({name, start: await openEngine(name, join(suiteRoot, '.cache'))})));
+}
+
+interface Playing {
+  readonly args: RehearsalArguments;
+  readonly story: Story;
+  readonly signal: AbortSignal;
+  /** Leave the last world running. */
+  readonly keep: boolean;
+}
+
+/** Plays a scenario on every engine. @returns whether each ended as expected, and all alike. */
+async function playOn(engines: readonly Engine[], name: string, playing: Playing): Promise<boolean> {
+  const {args, story, signal, keep} = playing;
+  const scenario = scenarios.find((candidate) => candidate.name === name)!;
+  const played: Played[] = [];
+  for (const [index, {name: engine, start}] of engines.entries()) {
+    if (signal.aborted) return false;
+    const rehearsal = {suiteRoot, nodePath: process.execPath, start, story, args: {...args, engine}, signal};
+    const last = keep && index === engines.length - 1;
+    played.push(await rehearse(scenario, rehearsal, last ? (world) => keepRunning(world, signal) : undefined));
+  }
+  const [first, second] = played;
+  const alike = !first || !second || tellDifferences(story, name, differences(first.facts, second.facts));
+  return alike && played.every(({ok}) => ok);
+}
+
+/** @returns whether there are none. */
+function tellDifferences(story: Story, scenario: string, lines: readonly string[]): boolean {
+  if (lines.length === 0) story.event('ok', `${scenario}: both engines ended alike`, {scenario, alike: true});
+  for (const line of lines) story.event('bad', `${scenario}: the engines differ in ${line}`, {scenario, alike: false});
+  return lines.length === 0;
 }
 
 async function keepRunning(world: World, signal: AbortSignal): Promise<void> {

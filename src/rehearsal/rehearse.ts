@@ -1,9 +1,10 @@
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {formatDuration} from '../kernel/duration.js';
-import type {RehearsalArguments} from './arguments.js';
+import type {EngineName, RehearsalArguments} from './arguments.js';
 import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './engine/engine.js';
 import {type Check, serving} from './outside.js';
+import {type Facts, factsOf} from './parity.js';
 import {startVisitor, type VisitLog, type Visitor} from './product/visitor.js';
 import type {Act, Outcome, Scenario} from './scenario.js';
 import {legend, type Story, strip} from './story.js';
@@ -15,7 +16,7 @@ export interface Rehearsal {
   readonly nodePath: string;
   readonly start: (request: WorkflowRequest) => WorkflowRun;
   readonly story: Story;
-  readonly args: Pick<RehearsalArguments, 'seed' | 'engine' | 'faults' | 'json'>;
+  readonly args: Pick<RehearsalArguments, 'seed' | 'faults' | 'json'> & {readonly engine: EngineName};
   /** Ends the scenario early and in order. */
   readonly signal: AbortSignal;
 }
@@ -27,15 +28,19 @@ const visitEveryMs = 40;
 /** A user's patience; long enough that a busy machine is not taken for a broken product. */
 const patienceMs = 6_000;
 
-/**
- * Plays one scenario in a fresh world and judges it from outside.
- * @returns true when the outcome was the expected one.
- */
+export interface Played {
+  /** Whether the outcome was the expected one. */
+  readonly ok: boolean;
+  /** What another engine must end with too. */
+  readonly facts: Facts;
+}
+
+/** Plays one scenario in a fresh world and judges it from outside. */
 export async function rehearse(
   scenario: Scenario,
   rehearsal: Rehearsal,
   keep?: (world: World) => Promise<void>,
-): Promise<boolean> {
+): Promise<Played> {
   const {story, suiteRoot, args} = rehearsal;
   story.chapter(`${scenario.name}: ${scenario.about}`, {scenario: scenario.name, seed: args.seed, engine: args.engine});
   await using world = await startWorld(join(suiteRoot, '.rehearsal'), scenario.config ? {config: scenario.config} : {});
@@ -59,6 +64,7 @@ export async function rehearse(
   const outcome: Outcome = {world, result, results, visits, before};
   const checks = [...between, ...(await scenario.judge(outcome))];
   const ok = checks.every((one) => one.ok);
+  const facts = await factsOf(outcome);
   tellUsers(story, visits, args.json);
   if (!ok) for (const one of results) tellFailure(story, one);
   story.result(
@@ -76,7 +82,7 @@ export async function rehearse(
     checks.map((one) => [one.ok, one.text]),
   );
   await keep?.(world);
-  return ok;
+  return {ok, facts};
 }
 
 /** Users look on before, during and after; whatever happens to the runs, they are stopped. */

@@ -94,7 +94,7 @@ withAct('act: a run that is killed leaves no process behind', async () => {
   const run = startWithAct(ground.request(), act!);
   await ground.seen((event) => event.type === 'log' && event.line === 'ready');
   run.killRunner();
-  expect((await run.done).jobs.a?.result).toBe('cancelled');
+  expect((await run.done).jobs.a?.result).toBe('failure');
   const pid = Number(readFileSync(join(ground.root, 'pid'), 'utf8'));
   const state = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : 'State: Z';
   expect(state).toMatch(/State:\s+Z/);

@@ -2,11 +2,11 @@ import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {afterEach, beforeEach, expect, test} from '@jest/globals';
 import {findAct, startWithAct} from '../../src/rehearsal/engine/act.js';
-import type {WorkflowRequest, WorkflowResult} from '../../src/rehearsal/engine/engine.js';
+import type {WorkflowRequest, WorkflowResult, WorkflowRun} from '../../src/rehearsal/engine/engine.js';
 import {type Ground, oneJob, openGround} from './engine-ground.js';
 
 // The embedded engine and nektos/act must end with the same job results and outputs. Where act is known to differ from
-// GitHub (no groups, approvals, permissions, job time limits, results of cancelled jobs, masked job outputs; any
+// GitHub (no groups, approvals, permissions, job time limits, masked job outputs; any
 // skipped ancestor counts against success(); a blank line in a command file is an error), the engine's own tests decide.
 
 // act is used where it is found; TEST_ACT=build builds it with Go first.
@@ -146,6 +146,48 @@ const ends = (result: WorkflowResult) =>
       ...ends(embedded),
     });
     console.info(`agreed: ${name}: ${JSON.stringify(ends(embedded))}`);
+  },
+  60_000,
+);
+
+// What goes on after a disturbance: the rest of the job, the jobs that ask for it, and what they are told.
+const disturbed = `on: push
+jobs:
+${job('prepare', 'echo id=7 >> $GITHUB_OUTPUT', out('id', '${{ steps.s.outputs.id }}'))}  ship:
+    needs: prepare
+    runs-on: ubuntu-latest
+    outputs: {cleaned: "\${{ steps.c.outputs.v }}"}
+    steps:
+      - run: echo ready; sleep 30
+      - id: c
+        if: failure() || cancelled()
+        run: echo v=yes >> $GITHUB_OUTPUT
+  rollback:
+    needs: [prepare, ship]
+    if: always() && needs.ship.result != 'success'
+    runs-on: ubuntu-latest
+    outputs: {back: "\${{ steps.s.outputs.back }}"}
+    steps: [{id: s, run: 'echo "back=\${{ needs.prepare.outputs.id }} \${{ needs.ship.outputs.cleaned }}" >> $GITHUB_OUTPUT'}]
+${job('after', 'echo', '    needs: ship\n')}${job('told', 'echo', "    needs: ship\n    if: '!cancelled()'\n")}`;
+
+(act ? test : test.skip).each(['cancel', 'killRunner'] as const)(
+  'both engines agree: %s while a job is at work',
+  async (how) => {
+    const play = async (start: () => WorkflowRun) => {
+      ground.events.length = 0;
+      const run = start();
+      await ground.seen((event) => event.type === 'log' && event.line === 'ready');
+      if (how === 'cancel') run.cancel();
+      else run.killRunner('ship');
+      return run.done;
+    };
+    const embedded = await play(() => ground.start(disturbed, {ladderScale: 0.1}));
+    const second = await play(() => startWithAct(ground.request(), act!));
+    expect(embedded.jobs.rollback?.outputs.back).toBe(how === 'cancel' ? '7 yes' : '7 ');
+    expect({conclusion: second.conclusion, ...ends(second)}).toEqual({
+      conclusion: embedded.conclusion,
+      ...ends(embedded),
+    });
   },
   60_000,
 );

@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {delimiter, dirname, join, relative} from 'node:path';
 import {promisify} from 'node:util';
 import {stringify} from 'yaml';
@@ -17,13 +17,23 @@ export interface Prepared {
   readonly callers: ReadonlyMap<string, string>;
 }
 
-/** Writes the product's clone, the rewritten workflows and actions, the event and the values (mode 0600). */
-export async function prepare(request: WorkflowRequest, folder: string, trackingId: string): Promise<Prepared> {
+/**
+ * Writes the product's clone, the rewritten workflows and actions, the event and the values (mode 0600).
+ * @param edit changes the copy of the workflow that is started.
+ */
+export async function prepare(
+  request: WorkflowRequest,
+  folder: string,
+  trackingId: string,
+  edit: (workflow: string) => string = (text) => text,
+): Promise<Prepared> {
   const path = (name: string) => join(folder, name);
   const report = path('report.json');
   await cloneProduct(request, path('repository'));
   const workflow = relative(request.suiteRoot, request.file);
   const {repositories, actions, callers} = copyWorkflows(request.suiteRoot, workflow, path('repository'), report);
+  const copy = join(path('repository'), workflow);
+  writeFileSync(copy, edit(readFileSync(copy, 'utf8')));
   const suite = path('suite');
   mkdirSync(suite);
   const named = [...repositories, ...copyActions(request.suiteRoot, actions, suite)];
