@@ -30,7 +30,7 @@ export async function serving(world: World): Promise<{frontend: string; backend:
 /** Opens the newest set with nothing of this suite: `gpg` and `pg_restore`, or openpgp.js where GnuPG is not installed. */
 export async function openNewestSet(world: World): Promise<Check[]> {
   const keys = world.s3.objects(names.bucket).map((object) => object.key);
-  const manifests = keys.filter((key) => key.endsWith('/manifest.json')).sort();
+  const manifests = keys.filter((key) => key.endsWith('/manifest.json')).toSorted();
   const newest = manifests.at(-1);
   if (!newest) return [check(false, 'no sealed set is in the bucket')];
   const folder = newest.slice(0, -'manifest.json'.length);

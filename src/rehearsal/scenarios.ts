@@ -10,6 +10,7 @@ import {
   showsMaintenance,
   stepOutput,
 } from './scenario-checks.js';
+import {restoreDrill} from './scenarios/restore-drill.js';
 import {schemaScenarios} from './scenarios/schema.js';
 import {slowLeak} from './scenarios/slow-leak.js';
 
@@ -105,6 +106,7 @@ export const scenarios: readonly Scenario[] = [
       check(outcome.visits.bad === 0, `${outcome.visits.requests} user requests, ${outcome.visits.bad} bad`),
     ],
   },
+  restoreDrill,
   {
     name: 'rollback',
     about: 'a release is taken back by hand, pinned, and released again after unpinning',

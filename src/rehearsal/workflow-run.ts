@@ -3,7 +3,7 @@ import type {EngineEvent, WorkflowRequest, WorkflowRun} from './engine/engine.js
 import {names, secrets, type World} from './world.js';
 
 /** A file in .github/workflows, without its ending. */
-export type WorkflowName = 'release' | 'rollback' | 'backup' | 'maintenance';
+export type WorkflowName = 'release' | 'rollback' | 'backup' | 'restore-drill' | 'maintenance';
 
 export interface RunRequest {
   readonly world: World;
@@ -46,6 +46,8 @@ export function runWorkflow({
       BACKUP_PRUNER_ACCESS_KEY_ID: secrets.accessKeyId,
       BACKUP_PRUNER_SECRET_ACCESS_KEY: secrets.secretAccessKey,
     },
+    // As on GitHub: no other workflow can read the key that opens a set.
+    environments: {'restore-drill': {secrets: {BACKUP_PRIVATE_KEY: world.keys.privateKey}}},
     vars: {BACKUP_RETENTION: 'plan'},
     apiUrl: world.github.url,
     token: secrets.githubToken,
