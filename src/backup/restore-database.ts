@@ -1,16 +1,17 @@
 import type {UnlockedKey} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure, messageOf} from '../kernel/errors.js';
-import {restoreClient} from '../postgres/client-tools.js';
+import {type ClientTools, restoreClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import {takeInventory} from '../postgres/inventory.js';
+import {MeasureAhead} from '../postgres/measure-ahead.js';
 import {analyze, createDatabase, dropDatabase, restoreArchive} from '../postgres/restore.js';
 import {readServerFacts, type ServerFacts} from '../postgres/server-facts.js';
-import {openSession} from '../postgres/session.js';
+import {openSession, openSessions, type Session} from '../postgres/session.js';
 import type {Store} from '../storage/store.js';
 import {type Comparison, compareContent} from './compare.js';
 import {partOf, readContent, refuseForeignKeys} from './content.js';
-import type {Manifest, ManifestDatabase} from './manifest.js';
+import type {Manifest, ManifestDatabase, ManifestPart} from './manifest.js';
 import {readPlaintext} from './part-reader.js';
 import {setPrefix} from './set-name.js';
 
@@ -48,7 +49,7 @@ export interface RestoredDatabase {
  * @throws Failure RESTORE_DIFFERS with the differences, or of the stage that failed.
  */
 export async function restoreDatabase(request: DatabaseRestore): Promise<RestoredDatabase> {
-  const {manifest, keys, signal, clock = systemClock, log = () => {}} = request;
+  const {manifest, keys, signal, log = () => {}} = request;
   const part = partOf(manifest, 'database');
   const source = manifest.database;
   if (!source)
@@ -56,60 +57,74 @@ export async function restoreDatabase(request: DatabaseRestore): Promise<Restore
       remedy: 'Take another set.',
     });
   refuseForeignKeys(manifest, keys);
-  const prefix = setPrefix(manifest, manifest.id);
   const server = await readFacts(request.server, signal);
   const tools = await restoreClient(archiveMajor(source), server.major, request.env);
   await refuseMissingExtensions(request.server, source, signal);
-  const startedMs = clock.now();
   const wanted = {name: request.database, encoding: source.encoding, collate: source.collate, ctype: source.ctype};
   const {connection, sameLocale} = await createDatabase(request.server, wanted, request.locale ?? 'exact', signal);
   try {
     log(`Restoring into the new database ${request.database} with pg_restore ${tools.version}.`);
-    const around = part.compression.where === 'stream' ? (part.compression.method as 'zstd' | 'gzip') : 'none';
-    await restoreArchive({
-      connection,
-      tools,
-      around,
-      owners: request.owners,
-      env: request.env,
-      signal,
-      source: readPlaintext({store: request.store, prefix, part, signal, clock}, keys),
-    });
-    await analyze(connection, signal);
-    const restoredMs = clock.now();
-    log('Restored; comparing with the manifest.');
-    const comparison = await compareRestored(
-      connection,
-      await readContent(request.store, prefix, manifest, keys, signal),
-      source,
-      signal,
-    );
-    const endMs = clock.now();
-    return {
-      connection,
-      server,
-      comparison,
-      sameLocale,
-      durationMs: {restore: restoredMs - startedMs, compare: endMs - restoredMs, total: endMs - startedMs},
-    };
+    const filled = await fill(request, source, part, tools, connection);
+    return {connection, server, sameLocale, ...filled};
   } catch (error) {
     await dropAgain(request, log);
     throw error;
   }
 }
 
-async function compareRestored(
+/** Restores, and measures each table as soon as its rows are there; what is left to compare is compared at the end. */
+async function fill(
+  request: DatabaseRestore,
+  source: ManifestDatabase,
+  part: ManifestPart,
+  tools: ClientTools,
   connection: Connection,
+): Promise<Pick<RestoredDatabase, 'comparison' | 'durationMs'>> {
+  const {store, manifest, keys, owners, env, signal, clock = systemClock, log = () => {}} = request;
+  const startedMs = clock.now();
+  const location = {store, prefix: setPrefix(manifest, manifest.id), part, signal, clock};
+  await using sessions = await openSessions(connection, measuredAtOnce, signal);
+  const ahead = new MeasureAhead(sessions.all[0]!, source.depth);
+  const around = part.compression.where === 'stream' ? (part.compression.method as 'zstd' | 'gzip') : 'none';
+  try {
+    await restoreArchive({connection, tools, around, owners, env, signal, source: readPlaintext(location, keys)});
+  } catch (error) {
+    sessions.hangUp();
+    await ahead.stop();
+    throw error;
+  }
+  const restoredMs = clock.now();
+  log(`Restored, and ${ahead.size} tables measured meanwhile; comparing with the manifest.`);
+  const expected = await readContent(store, location.prefix, manifest, keys, signal);
+  const [compared, analyzed] = await Promise.allSettled([
+    compareRestored(sessions.all, ahead, expected, source),
+    analyze(connection, signal),
+  ]);
+  if (compared.status === 'rejected') throw compared.reason;
+  if (analyzed.status === 'rejected') throw analyzed.reason;
+  const endMs = clock.now();
+  return {
+    comparison: compared.value,
+    durationMs: {restore: restoredMs - startedMs, compare: endMs - restoredMs, total: endMs - startedMs},
+  };
+}
+
+/** How many tables are measured at the same time once the restore has ended. */
+const measuredAtOnce = 3;
+
+async function compareRestored(
+  sessions: readonly Session[],
+  ahead: MeasureAhead,
   expected: ManifestDatabase['content'],
   source: ManifestDatabase,
-  signal: AbortSignal,
 ): Promise<Comparison> {
   if (!expected)
     throw new Failure('MANIFEST', 'The manifest does not say what the database held', {
       remedy: 'Take another set: without that nothing proves the restore.',
     });
-  await using session = await openSession(connection, {signal});
-  const found = await takeInventory(session, source.depth);
+  const [session, ...others] = sessions;
+  const known = await ahead.finish(sessions);
+  const found = await takeInventory(session!, source.depth, {known, sessions: others});
   const comparison = compareContent(expected, {
     ...found,
     tables: [...found.tables],

@@ -58,14 +58,26 @@ const userSchema = (column: string) =>
 const noExtension = (catalog: string, oid: string) =>
   `NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = '${catalog}'::regclass AND x.objid = ${oid} AND x.deptype = 'e')`;
 
+export interface InventoryAids {
+  /** Tables that need not be measured again, by name. */
+  readonly known?: ReadonlyMap<string, TableContent>;
+  /** More connections that see the same moment, to measure several tables at once. */
+  readonly sessions?: readonly Session[];
+}
+
 /**
  * Takes stock of a database. The caller decides about the snapshot: inside `REPEATABLE READ` all of it is one moment,
  * except for the sequences' values, which PostgreSQL keeps outside of transactions and which can only be ahead.
  */
-export async function takeInventory(session: Session, depth: Depth): Promise<Inventory> {
+export async function takeInventory(session: Session, depth: Depth, aids: InventoryAids = {}): Promise<Inventory> {
   const names = await tableNames(session);
-  const tables: TableContent[] = [];
-  for (const name of names) tables.push(await measureTable(session, name, depth));
+  const measured = new Map(aids.known);
+  const queue = names.filter((name) => !measured.has(name)).values();
+  const measure = async (one: Session) => {
+    for (const name of queue) measured.set(name, await measureTable(one, name, depth));
+  };
+  await Promise.all([session, ...(aids.sessions ?? [])].map(measure));
+  const tables = names.map((name) => measured.get(name)!);
   return {
     tables,
     rows: tables.reduce((sum, table) => sum + (table.rows ?? 0), 0),
@@ -87,7 +99,8 @@ export async function tableNames(session: Session): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
-async function measureTable(session: Session, name: string, depth: Depth): Promise<TableContent> {
+/** Counts and digests one table. @param name as `tableNames` gives it */
+export async function measureTable(session: Session, name: string, depth: Depth): Promise<TableContent> {
   if (depth === 'off') return {name};
   const digest = depth === 'digests' ? `, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS digest` : '';
   // ONLY: the rows of children and partitions are counted under their own names.

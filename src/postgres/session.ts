@@ -73,6 +73,30 @@ export async function openSession(connection: Connection, options: SessionOption
   return {query, close, [Symbol.asyncDispose]: close};
 }
 
+/** Several connections to one database. */
+export interface Sessions extends AsyncDisposable {
+  /** At least one. */
+  readonly all: readonly Session[];
+  /** Breaks off whatever they are at. */
+  hangUp(): void;
+}
+
+/** Opens up to `count` connections; a server that is short of them gets by with fewer. @throws Failure as `openSession` */
+export async function openSessions(connection: Connection, count: number, signal: AbortSignal): Promise<Sessions> {
+  const end = new AbortController();
+  const joined = AbortSignal.any([signal, end.signal]);
+  const first = await openSession(connection, {signal: joined});
+  const more = await Promise.allSettled(
+    Array.from({length: count - 1}, () => openSession(connection, {signal: joined})),
+  );
+  const all = [first, ...more.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
+  return {
+    all,
+    hangUp: () => end.abort(),
+    [Symbol.asyncDispose]: async () => void (await Promise.all(all.map((session) => session.close()))),
+  };
+}
+
 function settings(statementTimeoutMs: number): string {
   const fixed = Object.entries(digestSettings).map(([name, value]) => `SET ${name} = '${value}'`);
   return [
