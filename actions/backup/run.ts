@@ -16,8 +16,9 @@ import {
   backupSettings,
   databaseConnection,
   openBackupStore,
+  openRecipients,
+  passphraseOf,
   readKeyTexts,
-  readRecipients,
   seriesOf,
 } from '../../src/release/backup-access.js';
 import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
@@ -235,10 +236,12 @@ async function describeRequest(inputs: BackupInputs, runner: Run, product: Opene
     const remedy = `Pass it in \`with:\`, such as \`database-url: \${{ secrets.DATABASE_URL }}\``;
     throw refusal('INPUT', 'The inputs were', [{where: 'input `database-url`', what: 'is missing', remedy}]);
   }
+  const passphrase = passphraseOf(settings, runner.env);
+  if (passphrase) runner.mask(passphrase);
   for (const secret of connection ? secretsOf(connection) : []) runner.mask(secret);
   return {
     series,
-    recipients: await readRecipients(inputs.recipients ?? settings.recipients, rootOf(runner), {
+    recipients: await openRecipients(settings, inputs, runner.env, rootOf(runner), {
       nowMs: Date.now(),
       pinned: inputs['recipient-fingerprints'],
     }),
@@ -377,7 +380,9 @@ function report(
         },
       }),
       checks: manifest.checks,
-      recipients: manifest.encryption.recipients.map((recipient) => recipient.fingerprint),
+      recipients: manifest.encryption.passphrase
+        ? ['the passphrase']
+        : manifest.encryption.recipients.map((recipient) => recipient.fingerprint),
       warnings: manifest.warnings,
       byHand: manifest.byHand,
     }),

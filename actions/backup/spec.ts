@@ -31,6 +31,9 @@ export const spec = defineAction({
     'recipient-fingerprints': list({
       doc: 'Fingerprints the recipients must have; any other key is refused. Guards against a swapped key.',
     }),
+    passphrase: secret({
+      doc: 'Encrypts with this passphrase (AES-256) instead of to public keys; at least 16 characters. The runner then holds what opens every set. Default: the environment variable named by `backup.passphrase-env` of the file.',
+    }),
     'signing-key': secret({
       doc: 'Armored private OpenPGP key that signs manifests, so that whoever can write to the store cannot forge a set. Default: the environment variable named by `backup.signing-key-env` of the file.',
     }),

@@ -11,8 +11,8 @@ import type {Series} from '../../src/backup/set-name.js';
 import {readTrustedManifest, type Trust, type TrustedManifest} from '../../src/backup/trust.js';
 import {recordVerification, type Verification} from '../../src/backup/verification.js';
 import {checkDigests, checkPlaintext} from '../../src/backup/verify-set.js';
-import type {Config} from '../../src/config/schema.js';
-import {type UnlockedKey, unlockPrivateKey} from '../../src/crypto/private-key.js';
+import type {BackupConfig, Config} from '../../src/config/schema.js';
+import {isPassphrase, type Opener, unlockPrivateKey} from '../../src/crypto/private-key.js';
 import {Failure, refusal} from '../../src/kernel/errors.js';
 import {type Connection, parseConnection, secretsOf} from '../../src/postgres/connection.js';
 import {removeThrowaway} from '../../src/postgres/throwaway-server.js';
@@ -20,8 +20,9 @@ import {
   backupSettings,
   databaseConnection,
   openBackupStore,
+  openRecipients,
+  passphraseOf,
   readKeyTexts,
-  readRecipients,
   seriesOf,
 } from '../../src/release/backup-access.js';
 import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
@@ -43,6 +44,7 @@ type RestoreReport = Report<typeof spec>;
 /** What every mode works with. */
 interface Opened {
   readonly config: Config;
+  readonly settings: BackupConfig;
   readonly store: Store;
   readonly series: Series;
   readonly trust: Trust;
@@ -59,16 +61,19 @@ export async function run(inputs: RestoreInputs, runner: Run): Promise<RestoreRe
   const opened = await open(inputs, runner);
   const listing = await listSets(opened.store, opened.series, {signal: runner.signal});
   if (inputs.mode === 'list') return list(listing);
-  const keys = await unlock(inputs);
+  const openers = await unlock(inputs, opened, runner);
   const chosen = await choose(inputs, opened, listing, runner);
+  const keys = openers.filter((opener) => isPassphrase(opener) === (chosen.manifest.encryption.passphrase ?? false));
   runner.log(`Using the set ${chosen.manifest.id}${chosen.signedBy ? `, signed by ${chosen.signedBy}` : ''}.`);
   if (inputs.mode === 'verify') return verify(inputs, opened, chosen, keys, runner);
   if (!keys.length)
     throw refusal('INPUT', 'The inputs were', [
       {
-        where: 'input `private-key`',
+        where: chosen.manifest.encryption.passphrase ? 'input `passphrase`' : 'input `private-key`',
         what: 'is missing',
-        remedy: 'Pass the private key of a recipient, from a protected environment',
+        remedy: chosen.manifest.encryption.passphrase
+          ? 'Pass the passphrase the set was made with, from a protected environment'
+          : 'Pass the private key of a recipient, from a protected environment',
       },
     ]);
   if (inputs.mode === 'drill') return drill(inputs, opened, chosen, keys, runner);
@@ -96,11 +101,23 @@ async function open(inputs: RestoreInputs, runner: Run): Promise<Opened> {
   const urls = [live, inputs['target-url'] ? parseConnection(inputs['target-url']) : undefined];
   for (const url of urls) for (const secret of url ? secretsOf(url) : []) runner.mask(secret);
   const signers = await readKeyTexts(inputs['signed-by'] ?? settings['signed-by'] ?? [], root);
-  return {config, live, store: openBackupStore(settings, inputs, root), series: seriesOf(config), trust: {signers}};
+  return {
+    config,
+    settings,
+    live,
+    store: openBackupStore(settings, inputs, root),
+    series: seriesOf(config),
+    trust: {signers},
+  };
 }
 
-async function unlock(inputs: RestoreInputs): Promise<UnlockedKey[]> {
-  return inputs['private-key'] ? [await unlockPrivateKey(inputs['private-key'], inputs['private-key-passphrase'])] : [];
+async function unlock(inputs: RestoreInputs, {settings}: Opened, runner: Run): Promise<Opener[]> {
+  const passphrase = inputs.passphrase ?? passphraseOf(settings, runner.env);
+  if (passphrase) runner.mask(passphrase);
+  return [
+    ...(inputs['private-key'] ? [await unlockPrivateKey(inputs['private-key'], inputs['private-key-passphrase'])] : []),
+    ...(passphrase ? [{passphrase}] : []),
+  ];
 }
 
 async function choose(
@@ -149,7 +166,7 @@ async function verify(
   inputs: RestoreInputs,
   {store}: Opened,
   chosen: Chosen,
-  keys: readonly UnlockedKey[],
+  keys: readonly Opener[],
   runner: Run,
 ): Promise<RestoreReport> {
   const startedMs = Date.now();
@@ -188,7 +205,7 @@ async function drill(
   inputs: RestoreInputs,
   {store}: Opened,
   chosen: Chosen,
-  keys: readonly UnlockedKey[],
+  keys: readonly Opener[],
   runner: Run,
 ): Promise<RestoreReport> {
   const {verification, failure} = await runDrill({
@@ -255,7 +272,7 @@ async function restore(
   inputs: RestoreInputs,
   opened: Opened,
   chosen: Chosen,
-  keys: readonly UnlockedKey[],
+  keys: readonly Opener[],
   runner: Run,
 ): Promise<RestoreReport> {
   const startedMs = Date.now();
@@ -302,11 +319,10 @@ async function restoreDatabasePart(
   inputs: RestoreInputs,
   opened: Opened,
   {manifest}: Chosen,
-  keys: readonly UnlockedKey[],
+  keys: readonly Opener[],
   runner: Run,
 ): Promise<PartResult> {
-  const {config, store, series, live} = opened;
-  const settings = backupSettings(config, inputs);
+  const {settings, store, series, live} = opened;
   const {database, identity, previous, safetySet, restored} = await returnDatabase({
     mode: inputs.mode as 'new' | 'in-place',
     store,
@@ -314,7 +330,7 @@ async function restoreDatabasePart(
     manifest,
     keys,
     live,
-    recipients: () => readRecipients(settings.recipients, rootOf(runner), {nowMs: Date.now()}),
+    recipients: () => openRecipients(settings, inputs, runner.env, rootOf(runner), {nowMs: Date.now()}),
     targetUrl: inputs['target-url'],
     database: inputs['target-database'],
     confirm: inputs.confirm,
@@ -334,16 +350,25 @@ async function restoreDatabasePart(
     ],
     durationMs: {restore: restoreMs, compare: compareMs},
     compared: restored.comparison.compared,
-    notes: restored.comparison.notes,
+    notes: [...restored.comparison.notes, ...withoutConfiguration(manifest)],
     outputs: {database, identity, 'previous-database': previous, 'safety-set-id': safetySet},
   };
+}
+
+/** Rows that the application encrypted itself are worthless without its keys. */
+function withoutConfiguration({parts}: TrustedManifest['manifest']): string[] {
+  return parts.some(({role}) => role === 'configuration')
+    ? []
+    : [
+        "This set holds no configuration: the application's variables, with the keys that open encrypted columns, have to come from elsewhere.",
+      ];
 }
 
 async function restoreAssets(
   inputs: RestoreInputs,
   {store}: Opened,
   {manifest, set}: Chosen,
-  keys: readonly UnlockedKey[],
+  keys: readonly Opener[],
   runner: Run,
 ): Promise<PartResult[]> {
   const results: PartResult[] = [];
@@ -367,7 +392,7 @@ async function compareConfiguration(
   inputs: RestoreInputs,
   {config, store}: Opened,
   {manifest, set}: Chosen,
-  keys: readonly UnlockedKey[],
+  keys: readonly Opener[],
   runner: Run,
 ): Promise<PartResult> {
   const startedMs = Date.now();

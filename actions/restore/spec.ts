@@ -29,6 +29,9 @@ export const spec = defineAction({
     parts: list({options: ['database', 'assets', 'configuration'], default: 'database', doc: 'What is restored.'}),
     'private-key': secret({doc: 'Armored private OpenPGP key of one of the recipients. Kept in memory only.'}),
     'private-key-passphrase': secret({doc: 'Passphrase of the private key, when it has one.'}),
+    passphrase: secret({
+      doc: 'Passphrase of a set that was encrypted with one instead of to public keys. Default: the environment variable named by `backup.passphrase-env` of the file.',
+    }),
     'signed-by': list({
       doc: 'Paths of armored public keys that may have signed the set. Default: `backup.signed-by` of the file. Empty accepts unsigned sets.',
     }),

@@ -1,4 +1,4 @@
-import type {UnlockedKey} from '../crypto/private-key.js';
+import {isPassphrase, type Opener} from '../crypto/private-key.js';
 import {Failure} from '../kernel/errors.js';
 import type {Store} from '../storage/store.js';
 import {type DatabaseContent, databaseContentSchema, type Manifest, type ManifestPart} from './manifest.js';
@@ -9,7 +9,7 @@ export async function readContent(
   store: Store,
   prefix: string,
   manifest: Manifest,
-  keys: readonly UnlockedKey[],
+  keys: readonly Opener[],
   signal: AbortSignal,
 ): Promise<DatabaseContent | undefined> {
   if (manifest.database?.content) return manifest.database.content;
@@ -31,9 +31,16 @@ export function partOf(manifest: Manifest, role: ManifestPart['role'], name?: st
   });
 }
 
-/** Whether one of the keys is a recipient, found out before anything is read. @throws Failure PRIVATE_KEY */
-export function refuseForeignKeys(manifest: Manifest, keys: readonly UnlockedKey[]): void {
-  const held = new Set(keys.flatMap(({fingerprints}) => fingerprints));
+/** Whether something given can open the set, found out before anything is read. @throws Failure PRIVATE_KEY, PASSPHRASE */
+export function refuseForeignKeys(manifest: Manifest, keys: readonly Opener[]): void {
+  if (manifest.encryption.passphrase) {
+    // Whether it is the right one, only the data tells.
+    if (keys.some(isPassphrase)) return;
+    throw new Failure('PASSPHRASE', 'This set was encrypted with a passphrase, not to a key', {
+      remedy: 'Pass the `passphrase` it was made with.',
+    });
+  }
+  const held = new Set(keys.flatMap((opener) => (isPassphrase(opener) ? [] : opener.fingerprints)));
   if (
     manifest.encryption.recipients.some(
       ({encryptionSubkey, fingerprint}) => held.has(encryptionSubkey) || held.has(fingerprint),

@@ -1,4 +1,4 @@
-import type {UnlockedKey} from '../crypto/private-key.js';
+import type {Opener} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure} from '../kernel/errors.js';
 import {checkStructures} from '../postgres/amcheck.js';
@@ -22,7 +22,7 @@ export interface DrillRequest {
   readonly manifest: Manifest;
   /** Of the manifest's stored bytes. */
   readonly manifestSha256: string;
-  readonly keys: readonly UnlockedKey[];
+  readonly keys: readonly Opener[];
   /** A server made for drills; undefined starts one on this machine. Never the live one. */
   readonly server?: Connection | undefined;
   /** Container image for the started server, when the product needs extensions. */

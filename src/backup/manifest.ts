@@ -92,6 +92,8 @@ const schema = open({
   encryption: open({
     scheme: z.literal('openpgp/seipd1'),
     recipients: z.array(open({fingerprint: z.string(), encryptionSubkey: z.string(), expires: z.string().optional()})),
+    /** Encrypted with a passphrase, to no key. */
+    passphrase: z.boolean().optional(),
   }),
   database: database.optional(),
   tools: z.record(z.string(), z.string()),

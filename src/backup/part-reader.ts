@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {Tally} from '../crypto/digest.js';
-import {decryptWith, type UnlockedKey} from '../crypto/private-key.js';
+import {decryptWith, type Opener} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure} from '../kernel/errors.js';
 import type {Store} from '../storage/store.js';
@@ -51,7 +51,7 @@ async function expectSize({store, prefix, part}: PartLocation): Promise<void> {
 }
 
 /** The plaintext of a part. Ends without an error only when it is, byte for byte, what was encrypted. */
-export async function* readPlaintext(location: PartLocation, keys: readonly UnlockedKey[]): AsyncGenerator<Uint8Array> {
+export async function* readPlaintext(location: PartLocation, keys: readonly Opener[]): AsyncGenerator<Uint8Array> {
   const tally = new Tally();
   yield* tally.through(decryptWith(keys, readChecked(location)));
   const {bytes, sha256} = tally.digest();

@@ -1,4 +1,4 @@
-import type {UnlockedKey} from '../crypto/private-key.js';
+import type {Opener} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure, messageOf} from '../kernel/errors.js';
 import {type ClientTools, restoreClient} from '../postgres/client-tools.js';
@@ -19,7 +19,7 @@ export interface DatabaseRestore {
   readonly store: Store;
   /** Already checked for who sealed it (`readTrustedManifest`). */
   readonly manifest: Manifest;
-  readonly keys: readonly UnlockedKey[];
+  readonly keys: readonly Opener[];
   /** A database of the target server that exists, such as `postgres`; it is not touched. */
   readonly server: Connection;
   /** Name of the database to make; must not exist. */

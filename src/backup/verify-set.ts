@@ -1,4 +1,4 @@
-import type {UnlockedKey} from '../crypto/private-key.js';
+import type {Opener} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure} from '../kernel/errors.js';
 import {listArchive, readArchive} from '../postgres/archive.js';
@@ -39,7 +39,7 @@ export async function checkDigests({store, manifest, signal, clock = systemClock
  * @throws Failure of what does not fit
  */
 export async function checkPlaintext(
-  check: SetCheck & {readonly keys: readonly UnlockedKey[]; readonly env: Readonly<Record<string, string | undefined>>},
+  check: SetCheck & {readonly keys: readonly Opener[]; readonly env: Readonly<Record<string, string | undefined>>},
 ): Promise<CheckFigures> {
   const {store, manifest, signal, keys, env, clock = systemClock} = check;
   refuseForeignKeys(manifest, keys);
@@ -63,7 +63,7 @@ export async function checkPlaintext(
 }
 
 async function compareListing(
-  {store, manifest, keys, signal}: SetCheck & {readonly keys: readonly UnlockedKey[]},
+  {store, manifest, keys, signal}: SetCheck & {readonly keys: readonly Opener[]},
   listing: {readonly entries: number; readonly tables: readonly string[]},
   prefix: string,
 ) {

@@ -255,6 +255,7 @@ function composeManifest({
         encryptionSubkey,
         ...(expires ? {expires} : {}),
       })),
+      ...(recipients.passphrase === undefined ? {} : {passphrase: true}),
     },
     ...(content ? {database: inClear(content, request.manifestDetail)} : {}),
     tools: {

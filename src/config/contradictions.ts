@@ -114,6 +114,19 @@ function backup(config: Config): Contradiction[] {
   for (const key of ['lock', 'encryption'] as const)
     if (storage[key] !== undefined && storage.type !== 's3')
       add([key], `is something only S3 stores do, and the type is ${storage.type}`, 'Remove it');
+  const {recipients, 'passphrase-env': passphrase} = config.backup!;
+  if (!recipients && !passphrase)
+    found.push({
+      path: ['backup'],
+      what: 'names nobody who could open a set',
+      remedy: 'Add `backup.recipients` with public keys, or `backup.passphrase-env`',
+    });
+  if (recipients && passphrase)
+    found.push({
+      path: ['backup', 'passphrase-env'],
+      what: 'is given beside `recipients`, and a set is encrypted in one way',
+      remedy: 'Keep the public keys; with them the runner cannot read what it stores',
+    });
   if (storage['kms-key'] && storage.encryption !== 'aws:kms')
     add(['kms-key'], 'is given, but the encryption is not aws:kms', 'Set `backup.storage.encryption: aws:kms`');
   return found;

@@ -286,7 +286,14 @@ const retention = z.strictObject({
 
 const backup = z.strictObject({
   storage,
-  recipients: z.array(z.string().min(1)).min(1).describe('Public keys: paths of armored files in the repository.'),
+  recipients: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Public keys: paths of armored files in the repository.'),
+  'passphrase-env': variableName(
+    'Environment variable with a passphrase instead of public keys; the runner can then read what it stores.',
+  ).optional(),
   'signing-key-env': variableName('Environment variable with the key that signs manifests.').optional(),
   'signed-by': z.array(z.string().min(1)).optional().describe('Public keys that may have signed a manifest.'),
   schedule: duration('How old the newest verified set may get before an alarm.').default(26 * 3_600_000),

@@ -4,7 +4,7 @@ import type {Recipients} from './recipients.js';
 import {sealedPackets} from './sealed-packets.js';
 
 /**
- * Encrypts a stream to public keys as one binary OpenPGP message with bounded memory, in the form that every GnuPG in
+ * Encrypts a stream to public keys, or with a passphrase, as one binary OpenPGP message with bounded memory, in the form that every GnuPG in
  * use reads: integrity protection version 1 with AES-256, no compression.
  * Ends with the source's error when the source fails: a cut message is never passed off as a whole one.
  */
@@ -18,6 +18,7 @@ export async function* encryptTo(
     data: sessionKey,
     algorithm: 'aes256',
     encryptionKeys: [...recipients.keys],
+    ...(recipients.passphrase === undefined ? {} : {passwords: [recipients.passphrase]}),
     format: 'binary',
     config: {aeadProtect: false},
   });

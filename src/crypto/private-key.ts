@@ -20,6 +20,18 @@ export interface UnlockedKey {
   readonly key: PrivateKey;
 }
 
+/** What opens a set that was encrypted to no key. */
+export interface Passphrase {
+  readonly passphrase: string;
+}
+
+/** Whatever can open a set. */
+export type Opener = UnlockedKey | Passphrase;
+
+export function isPassphrase(opener: Opener): opener is Passphrase {
+  return 'passphrase' in opener;
+}
+
 /**
  * Reads an armored private key and unlocks it.
  * @throws Failure PRIVATE_KEY when it is none, or the passphrase does not fit; neither is quoted.
@@ -60,7 +72,7 @@ async function unlock(privateKey: PrivateKey, passphrase: string | undefined): P
  * @throws Failure DECRYPT
  */
 export async function* decryptWith(
-  keys: readonly UnlockedKey[],
+  openers: readonly Opener[],
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   let feeding: {readonly error: unknown} | undefined;
@@ -76,16 +88,25 @@ export async function* decryptWith(
     const message = await readMessage({binaryMessage: ReadableStream.from(watched()) as never});
     const {data} = await decrypt({
       message,
-      decryptionKeys: keys.map(({key}) => key),
+      decryptionKeys: openers.flatMap((opener) => (isPassphrase(opener) ? [] : [opener.key])),
+      passwords: openers.filter(isPassphrase).map(({passphrase}) => passphrase),
       format: 'binary',
       config: {allowUnauthenticatedStream: true},
     });
     for await (const chunk of data as unknown as AsyncIterable<Uint8Array>) yield chunk;
   } catch (error) {
     if (feeding) throw feeding.error;
-    throw decryptFailure(error);
+    throw openers.length > 0 && openers.every(isPassphrase) ? wrongPassphrase(error) : decryptFailure(error);
   }
   if (feeding) throw feeding.error;
+}
+
+/** Callers have compared the bytes with their digests before, so that nothing but the passphrase is left to be wrong. */
+function wrongPassphrase(cause: unknown): Failure {
+  return new Failure('PASSPHRASE', 'The passphrase does not open the data', {
+    remedy: 'Pass the passphrase the set was made with; an older set may have an older one.',
+    cause,
+  });
 }
 
 function decryptFailure(error: unknown): Failure {

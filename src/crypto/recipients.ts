@@ -15,6 +15,8 @@ export interface Recipient {
 export interface Recipients {
   readonly keys: readonly Key[];
   readonly described: readonly Recipient[];
+  /** Set when there are no keys: whoever encrypts with it can also decrypt. */
+  readonly passphrase?: string;
   /** What is not wrong yet but will be: keys that expire soon, a single recipient. */
   readonly warnings: readonly string[];
 }
@@ -48,6 +50,31 @@ export async function loadRecipients(armored: readonly string[], rules: Recipien
   if (problems.length) throw refusal('RECIPIENTS', 'The recipients were', problems);
   const described = checked.filter((recipient) => recipient !== undefined);
   return {keys, described, warnings: warningsFor(described, rules)};
+}
+
+const minPassphrase = 16;
+
+/**
+ * A passphrase in the place of public keys.
+ * @throws refusal RECIPIENTS when it is short enough to be guessed by whoever has a copy of the store.
+ */
+export function passphraseRecipient(passphrase: string): Recipients {
+  if (passphrase.length < minPassphrase)
+    throw refusal('RECIPIENTS', 'The passphrase was', [
+      {
+        where: 'passphrase',
+        what: `has fewer than ${minPassphrase} characters`,
+        remedy: 'Make one that nobody can guess: `openssl rand -base64 30`',
+      },
+    ]);
+  return {
+    keys: [],
+    described: [],
+    passphrase,
+    warnings: [
+      'The set opens with a passphrase that the runner held: whoever gets it reads every set made with it. Public keys avoid that.',
+    ],
+  };
 }
 
 async function parseKeys(text: string, index: number, problems: Problem[]): Promise<Key[]> {

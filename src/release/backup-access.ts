@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import type {Series} from '../backup/set-name.js';
 import type {BackupConfig, Config} from '../config/schema.js';
-import {loadRecipients, type Recipients} from '../crypto/recipients.js';
+import {loadRecipients, passphraseRecipient, type Recipients} from '../crypto/recipients.js';
 import {type Problem, refusal} from '../kernel/errors.js';
 import {type Connection, parseConnection} from '../postgres/connection.js';
 import {openLocalStore} from '../storage/local/local-store.js';
@@ -76,6 +76,42 @@ export async function readRecipients(
   rules: {readonly nowMs: number; readonly pinned?: readonly string[] | undefined},
 ): Promise<Recipients> {
   return loadRecipients(await readKeyTexts(given, root), rules);
+}
+
+/**
+ * Who can open the sets: the public keys of input or file, else the passphrase of input or environment.
+ * @throws refusal INPUT for both or neither, RECIPIENTS
+ */
+export async function openRecipients(
+  settings: BackupConfig,
+  given: {readonly recipients?: readonly string[] | undefined; readonly passphrase?: string | undefined},
+  env: Environment,
+  root: string,
+  rules: {readonly nowMs: number; readonly pinned?: readonly string[] | undefined},
+): Promise<Recipients> {
+  const keys = given.recipients ?? settings.recipients ?? [];
+  const passphrase = given.passphrase ?? passphraseOf(settings, env);
+  if (keys.length > 0 === (passphrase !== undefined))
+    throw refusal('INPUT', 'The inputs were', [
+      keys.length
+        ? {
+            where: 'input `passphrase`',
+            what: 'is given, and there are public keys too',
+            remedy: 'Use one of them; with public keys the runner cannot read what it stores',
+          }
+        : {
+            where: 'input `recipients`',
+            what: 'is missing, and so is a passphrase',
+            remedy: `Name public keys under \`backup.recipients\`, or pass \`passphrase\`${settings['passphrase-env'] ? ` (${settings['passphrase-env']} is empty)` : ''}`,
+          },
+    ]);
+  return passphrase === undefined ? readRecipients(keys, root, rules) : passphraseRecipient(passphrase);
+}
+
+/** The passphrase from the environment variable that the file names. */
+export function passphraseOf(settings: BackupConfig, env: Environment): string | undefined {
+  const name = settings['passphrase-env'];
+  return name === undefined ? undefined : env[name] || undefined;
 }
 
 /** Armored texts as they are; everything else is the path of a file with one. @throws refusal RECIPIENTS */

@@ -6,7 +6,7 @@ import {chooseDumpClient, findClientTools} from '../postgres/client-tools.js';
 import {secretsOf} from '../postgres/connection.js';
 import {readServerFacts} from '../postgres/server-facts.js';
 import {openSession} from '../postgres/session.js';
-import {type BackupAccess, databaseConnection, readRecipients} from './backup-access.js';
+import {type BackupAccess, databaseConnection, openRecipients} from './backup-access.js';
 import {storeFindings} from './store-findings.js';
 
 interface Context {
@@ -36,13 +36,13 @@ export async function backupFindings(config: Config, access: BackupAccess, conte
   }
   const rows = await Promise.all([
     storeFindings(config, access, context),
-    keyFindings(config, context.root),
+    keyFindings(config, context),
     context.database && config.database ? databaseFindings(config, access, context) : [],
   ]);
   return rows.flat();
 }
 
-async function keyFindings(config: Config, root: string): Promise<Finding[]> {
+async function keyFindings({backup}: Config, {root, env}: Context): Promise<Finding[]> {
   const row = (state: Finding['state'], found: string, remedy?: string): Finding => ({
     area: 'backup',
     check: 'public keys',
@@ -51,7 +51,8 @@ async function keyFindings(config: Config, root: string): Promise<Finding[]> {
     ...(remedy && {remedy}),
   });
   try {
-    const {described, warnings} = await readRecipients(config.backup!.recipients, root, {nowMs: Date.now()});
+    const {described, warnings, passphrase} = await openRecipients(backup!, {}, env, root, {nowMs: Date.now()});
+    if (passphrase !== undefined) return [row('warning', 'a passphrase', warnings[0])];
     const names = described
       .map(
         (recipient) =>

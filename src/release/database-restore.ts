@@ -2,7 +2,7 @@ import type {Manifest} from '../backup/manifest.js';
 import {type RestoredDatabase, restoreDatabase} from '../backup/restore-database.js';
 import type {Series} from '../backup/set-name.js';
 import {writeSet} from '../backup/write-set.js';
-import type {UnlockedKey} from '../crypto/private-key.js';
+import type {Opener} from '../crypto/private-key.js';
 import type {Recipients} from '../crypto/recipients.js';
 import {formatDuration} from '../kernel/duration.js';
 import type {Connection} from '../postgres/connection.js';
@@ -19,7 +19,7 @@ export interface DatabaseReturn {
   readonly series: Series;
   /** Already checked for who sealed it. */
   readonly manifest: Manifest;
-  readonly keys: readonly UnlockedKey[];
+  readonly keys: readonly Opener[];
   /** Who can open the set that is taken before a restore in place. */
   readonly recipients: () => Promise<Recipients>;
   readonly live: Connection | undefined;
