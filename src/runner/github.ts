@@ -26,19 +26,17 @@ export async function openGitHub(
       remedy: 'Run inside GitHub Actions, or set GITHUB_REPOSITORY.',
     });
   }
-  const {getOctokit} = await import('@actions/github');
-  const octokit = getOctokit(token, {baseUrl: env['GITHUB_API_URL'] ?? 'https://api.github.com'});
+  const {request} = await import('@octokit/request');
+  const send = request.defaults({
+    baseUrl: env['GITHUB_API_URL'] ?? 'https://api.github.com',
+    headers: {authorization: `token ${token}`, 'x-github-api-version': '2022-11-28'},
+  });
   return {
     owner,
     repo,
     request: async (route, parameters = {}) => {
       try {
-        const answer = await octokit.request(route, {
-          owner,
-          repo,
-          headers: {'x-github-api-version': '2022-11-28'},
-          ...parameters,
-        });
+        const answer = await send(route, {owner, repo, ...parameters});
         return {status: answer.status, data: answer.data, headers: answer.headers};
       } catch (error) {
         throw githubFailure(route, error);

@@ -1,4 +1,4 @@
-import * as core from '@actions/core';
+import {setSecret} from './commands.js';
 
 /**
  * Registers a secret and the forms in which it could come back: every line of a multi-line value, the password inside
@@ -6,7 +6,7 @@ import * as core from '@actions/core';
  * parts of it, and values in URLs, it does not know.
  */
 export function mask(value: string): void {
-  for (const form of formsOf(value)) core.setSecret(form);
+  for (const form of formsOf(value)) setSecret(form);
 }
 
 /** All texts to hide for one secret; at least four characters each, so that masking cannot blank out a log. */

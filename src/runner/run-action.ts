@@ -1,7 +1,7 @@
 import {appendFile} from 'node:fs/promises';
-import * as core from '@actions/core';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure, isAbort, messageOf} from '../kernel/errors.js';
+import * as runner from './commands.js';
 import {inputVariable, parseInputs} from './inputs.js';
 import {looksSecret, mask} from './mask.js';
 import type {ActionSpec, Inputs} from './spec.js';
@@ -58,12 +58,12 @@ export async function runAction<S extends ActionSpec>(
   const startedMs = Date.now();
   const abort = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
-    core.info(`${signal} received: stopping in order.`);
+    runner.info(`${signal} received: stopping in order.`);
     abort.abort(new Failure('CANCELLED', `${spec.name} was cancelled`, {remedy: 'Start it again when you are ready.'}));
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  const isPost = core.getState('isPost') === 'true';
-  if (!isPost && spec.post) core.saveState('isPost', 'true');
+  const isPost = runner.getState('isPost') === 'true';
+  if (!isPost && spec.post) runner.saveState('isPost', 'true');
   const run = makeRun(abort.signal, isPost);
   try {
     const {inputs, secrets} = readInputs(spec);
@@ -74,11 +74,11 @@ export async function runAction<S extends ActionSpec>(
     }
     const report = await flow(inputs, run);
     await publish(spec, report);
-    core.info(`${spec.name} took ${formatDuration(Date.now() - startedMs)}.`);
+    runner.info(`${spec.name} took ${formatDuration(Date.now() - startedMs)}.`);
     if (report.failure) fail(report.failure, abort.signal);
   } catch (error) {
     // A post step only cleans up: it warns, so that it cannot redden a job whose work was done.
-    if (isPost) core.warning(`Clean-up of ${spec.name}: ${messageOf(error)}`);
+    if (isPost) runner.annotate('warning', `Clean-up of ${spec.name}: ${messageOf(error)}`);
     else fail(error, abort.signal);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -99,19 +99,16 @@ function makeRun(signal: AbortSignal, isPost: boolean): Run {
     signal,
     env: process.env,
     isPost,
-    log: (line) => core.info(line),
-    debug: (line) => core.debug(line),
-    group: (title, work) => core.group(title, work),
+    log: (line) => runner.info(line),
+    debug: (line) => runner.debug(line),
+    group: (title, work) => runner.group(title, work),
     mask,
     maskFound: (value) => {
       if (looksSecret(value)) mask(value);
     },
-    saveState: (name, value) => core.saveState(name, value),
-    state: (name) => core.getState(name),
-    annotate: ({level, message, title, file, line}) => {
-      const properties = {...(title ? {title} : {}), ...(file ? {file} : {}), ...(line ? {startLine: line} : {})};
-      core[level](message, properties);
-    },
+    saveState: (name, value) => runner.saveState(name, value),
+    state: (name) => runner.getState(name),
+    annotate: ({level, message, title, file, line}) => runner.annotate(level, message, {title, file, startLine: line}),
   };
 }
 
@@ -119,7 +116,7 @@ async function publish<S extends ActionSpec>(spec: S, report: Report<S>): Promis
   for (const [name, value] of Object.entries(report.outputs)) {
     if (!(name in spec.outputs))
       throw new Error(`bug: ${spec.name} set an output \`${name}\` that its spec does not declare`);
-    if (value !== undefined) core.setOutput(name, String(value));
+    if (value !== undefined) runner.setOutput(name, String(value));
   }
   if (report.summary) await writeSummary(report.summary);
 }
@@ -136,19 +133,19 @@ async function writeSummary(markdown: string): Promise<void> {
   try {
     await appendFile(file, `${body}\n`);
   } catch (error) {
-    core.warning(`The job summary could not be written: ${messageOf(error)}`);
+    runner.annotate('warning', `The job summary could not be written: ${messageOf(error)}`);
   }
 }
 
 function fail(error: unknown, signal: AbortSignal): void {
   if (error instanceof Failure) {
     const cause = error.cause === undefined ? '' : `\nCause: ${messageOf(error.cause)}`;
-    core.setFailed(`${error.message}\nNext: ${error.remedy}${cause}\n[${error.code}]`);
-    core.debug(error.stack ?? '');
+    runner.setFailed(`${error.message}\nNext: ${error.remedy}${cause}\n[${error.code}]`);
+    runner.debug(error.stack ?? '');
   } else if (signal.aborted && isAbort(error)) {
-    core.setFailed('Cancelled.\nNext: Start it again when you are ready.\n[CANCELLED]');
+    runner.setFailed('Cancelled.\nNext: Start it again when you are ready.\n[CANCELLED]');
   } else {
-    core.setFailed(
+    runner.setFailed(
       `Unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nNext: This is a bug in Switchback; please report it with this log.\n[BUG]`,
     );
   }

@@ -123,7 +123,7 @@ function judge(edges: readonly Edge[], toolkitUsers: ReadonlyArray<{file: string
       wrong.push(`${file} imports from ${to}, which ${from} may not`);
   }
   for (const {file, from} of toolkitUsers)
-    if (!table[from]?.actionsToolkit) wrong.push(`${file} imports @actions/*, which only src/runner may`);
+    if (!table[from]?.actionsToolkit) wrong.push(`${file} imports GitHub's toolkit, which only src/runner may`);
   return wrong;
 }
 
@@ -134,7 +134,7 @@ function edgesOf(files: readonly string[]): {edges: Edge[]; toolkitUsers: Array<
     const [file, from] = [relative(root, path), areaOf(path)];
     for (const specifier of importsOf(readFileSync(path, 'utf8'))) {
       // The engine reads workflow files with GitHub's own parser packages; they are no toolkit of a running action.
-      if (/^@actions\/(core|github|exec|io|http-client|artifact|cache)/.test(specifier))
+      if (/^@octokit\/|^@actions\/(core|github|exec|io|http-client|artifact|cache)/.test(specifier))
         toolkitUsers.push({file, from});
       if (specifier.startsWith('.')) edges.push({file, from, to: areaOf(resolve(dirname(path), specifier))});
     }
