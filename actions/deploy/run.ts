@@ -2,7 +2,7 @@ import {resolve} from 'node:path';
 import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure} from '../../src/kernel/errors.js';
 import type {Deployment, Platform} from '../../src/platforms/platform.js';
-import {openPlatforms} from '../../src/release/connection.js';
+import {openDeployer} from '../../src/release/deployers.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
 import {deploymentSummary} from '../../src/report/deployment-summary.js';
@@ -28,7 +28,7 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
         'Release the pin with the rollback workflow (component: unpin) once the cause is fixed, then release again.',
     });
   }
-  const platform = (await openPlatforms(config, inputs, [component], {mask: runner.maskFound}))[component]!;
+  const platform = await openDeployer(config, inputs, component, {mask: runner.maskFound});
   const ledger = await openLedger(config, inputs, runner);
   const commit = inputs.commit ?? runner.env['GITHUB_SHA'] ?? '';
   const timeoutMs = inputs.timeout ?? config[component]!['deploy-timeout'];
@@ -128,9 +128,7 @@ export async function cleanUp(inputs: DeployInputs, runner: Run): Promise<void> 
     runner.env['GITHUB_WORKSPACE'] ?? process.cwd(),
     runner.env['GITHUB_REPOSITORY'],
   );
-  const platform = (await openPlatforms(config, inputs, [inputs.component], {mask: runner.maskFound}))[
-    inputs.component
-  ]!;
+  const platform = await openDeployer(config, inputs, inputs.component, {mask: runner.maskFound});
   const stopped = await platform.cancel(deploymentId, {
     signal: runner.signal,
     progress: (line) => runner.log(oneLine(line)),

@@ -142,19 +142,6 @@ export interface Platform {
   /** What serves production now; undefined when nothing ever did. */
   readLive(call: PlatformCall): Promise<Live | undefined>;
 
-  /**
-   * Deploys and waits for the terminal state of the deployment that this call made or adopted.
-   * Vercel: staged production, users see nothing. Railway: live on `ready`.
-   * `onCreated` is called the moment the platform answered with an id, before any wait, so that it can be journalled.
-   */
-  deploy(
-    request: DeployRequest,
-    call: PlatformCall & {
-      readonly onCreated?: (deploymentId: string) => void | Promise<void>;
-      readonly timeoutMs: number;
-    },
-  ): Promise<Deployment>;
-
   /** Moves production traffic to a ready deployment and reads it back. Where deploying is going live, verifies. */
   promote(deploymentId: string, call: PlatformCall & {readonly timeoutMs: number}): Promise<Promotion>;
 
@@ -177,4 +164,23 @@ export interface Platform {
 
   /** Cancels one deployment that is still in flight; false when it had already ended. */
   cancel(deploymentId: string, call: PlatformCall): Promise<boolean>;
+}
+
+/**
+ * A platform that can also make a deployment. A port of its own, because uploading is by far the largest part of an
+ * adapter: what only reads, promotes or goes back does not carry it.
+ */
+export interface Deployer extends Platform {
+  /**
+   * Deploys and waits for the terminal state of the deployment that this call made or adopted.
+   * Vercel: staged production, users see nothing. Railway: live on `ready`.
+   * `onCreated` is called the moment the platform answered with an id, before any wait, so that it can be journalled.
+   */
+  deploy(
+    request: DeployRequest,
+    call: PlatformCall & {
+      readonly onCreated?: (deploymentId: string) => void | Promise<void>;
+      readonly timeoutMs: number;
+    },
+  ): Promise<Deployment>;
 }

@@ -1,8 +1,8 @@
 import type {Config} from '../config/schema.js';
 import {type Problem, refusal} from '../kernel/errors.js';
-import type {Component, Platform} from '../platforms/platform.js';
+import type {Component, Deployer, Platform} from '../platforms/platform.js';
 import type {RailwayExtras} from '../platforms/railway/railway.js';
-import type {VercelExtras} from '../platforms/vercel/vercel.js';
+import type {VercelExtras, VercelOptions} from '../platforms/vercel/vercel.js';
 
 export interface PlatformTokens {
   readonly 'vercel-token'?: string | undefined;
@@ -30,15 +30,20 @@ export async function openPlatforms(
   wanted: readonly Component[],
   deps: ConnectionDeps = {},
 ): Promise<Platforms> {
-  const problems: Problem[] = [];
   const use = (component: Component) => wanted.includes(component) && config[component] !== undefined;
-  if (use('frontend') && !tokens['vercel-token']) problems.push(missing('vercel-token', 'Vercel'));
-  if (use('backend') && !tokens['railway-token']) problems.push(missing('railway-token', 'Railway'));
-  if (problems.length) throw refusal('INPUT', 'The inputs were', problems);
+  requireTokens(tokens, (['frontend', 'backend'] as const).filter(use));
   return {
     ...(use('frontend') && {frontend: await openFrontend(config, tokens)}),
     ...(use('backend') && {backend: await openBackend(config, tokens, deps)}),
   };
+}
+
+/** @throws refusal INPUT naming every token that these components need and that was not given. */
+export function requireTokens(tokens: PlatformTokens, components: readonly Component[]): void {
+  const problems: Problem[] = [];
+  if (components.includes('frontend') && !tokens['vercel-token']) problems.push(missing('vercel-token', 'Vercel'));
+  if (components.includes('backend') && !tokens['railway-token']) problems.push(missing('railway-token', 'Railway'));
+  if (problems.length) throw refusal('INPUT', 'The inputs were', problems);
 }
 
 function missing(name: string, platform: string): Problem {
@@ -49,15 +54,15 @@ function missing(name: string, platform: string): Problem {
   };
 }
 
-/** The same project, for deploying a prebuilt page. */
-export function openMaintenanceFrontend(config: Config, tokens: PlatformTokens): Promise<Platform & VercelExtras> {
-  return openFrontend({...config, frontend: {...config.frontend!, prebuilt: true}}, tokens);
-}
-
 async function openFrontend(config: Config, tokens: PlatformTokens): Promise<Platform & VercelExtras> {
   const {openVercel} = await import('../platforms/vercel/vercel.js');
+  return openVercel(vercelOptions(config, tokens));
+}
+
+/** The configured project, as the adapter wants to hear of it. */
+export function vercelOptions(config: Config, tokens: PlatformTokens): VercelOptions {
   const frontend = config.frontend!;
-  return openVercel({
+  return {
     token: tokens['vercel-token']!,
     project: frontend.project,
     apiUrl: frontend['api-url'],
@@ -66,14 +71,15 @@ async function openFrontend(config: Config, tokens: PlatformTokens): Promise<Pla
     ...(frontend.hosts && {productionHosts: frontend.hosts}),
     ...(frontend['root-directory'] && {rootDirectory: frontend['root-directory']}),
     ...(tokens['vercel-protection-bypass'] && {protectionBypass: tokens['vercel-protection-bypass']}),
-  });
+  };
 }
 
-async function openBackend(
+/** The configured service. */
+export async function openBackend(
   config: Config,
   tokens: PlatformTokens,
   deps: ConnectionDeps,
-): Promise<Platform & RailwayExtras> {
+): Promise<Deployer & RailwayExtras> {
   const {openRailway} = await import('../platforms/railway/railway.js');
   const backend = config.backend!;
   return openRailway(

@@ -4,7 +4,8 @@ import {factOf} from '../ledger/history.js';
 import type {ReleaseRecord} from '../ledger/record.js';
 import type {LedgerStore} from '../ledger/store.js';
 import type {PlatformCall} from '../platforms/platform.js';
-import {openMaintenanceFrontend, type Platforms, type PlatformTokens} from './connection.js';
+import type {Platforms, PlatformTokens} from './connection.js';
+import {openMaintenanceFrontend} from './deployers.js';
 import {maintenanceHeader, writePage} from './maintenance-page.js';
 
 /**

@@ -5,7 +5,8 @@ import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, test} from
 import {fakeClock} from '../../src/kernel/clock.js';
 import {Failure} from '../../src/kernel/errors.js';
 import type {Anchor} from '../../src/platforms/platform.js';
-import {openVercel, type VercelOptions} from '../../src/platforms/vercel/vercel.js';
+import {openVercelDeployer} from '../../src/platforms/vercel/deployer.js';
+import type {VercelOptions} from '../../src/platforms/vercel/vercel.js';
 import {type Answer, anchorId, candidateId, deployment, type Scripted, startScripted} from './vercel-scripted.js';
 
 /**
@@ -44,7 +45,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const open = (options: Partial<VercelOptions> = {}) =>
-  openVercel(
+  openVercelDeployer(
     {token: 't0ken', project: 'shop', team: 'acme', apiUrl: server.url, ...options},
     {clock: fakeClock(), random: () => 0.5},
   );

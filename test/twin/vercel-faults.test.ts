@@ -5,7 +5,7 @@ import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {fakeClock} from '../../src/kernel/clock.js';
 import {Failure} from '../../src/kernel/errors.js';
 import type {Anchor} from '../../src/platforms/platform.js';
-import {openVercel} from '../../src/platforms/vercel/vercel.js';
+import {openVercelDeployer} from '../../src/platforms/vercel/deployer.js';
 import type {FaultKind} from '../../src/rehearsal/stand-in.js';
 import {anchorId, candidateId, deployment, type Scripted, startScripted} from '../contract/vercel-scripted.js';
 
@@ -51,7 +51,7 @@ afterAll(() => rm(folder, {recursive: true, force: true}));
 
 const call = () => ({signal: new AbortController().signal, progress: () => undefined, timeoutMs: 120_000});
 const open = (server: Scripted, archive: 'auto' | 'tgz' = 'auto') =>
-  openVercel(
+  openVercelDeployer(
     {token: 't0ken', project: 'shop', team: 'acme', apiUrl: server.url, archive},
     {clock: fakeClock(), random: () => 0.5},
   );

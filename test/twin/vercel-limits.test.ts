@@ -5,7 +5,7 @@ import {fileURLToPath} from 'node:url';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {fakeClock} from '../../src/kernel/clock.js';
 import {Failure} from '../../src/kernel/errors.js';
-import {openVercel} from '../../src/platforms/vercel/vercel.js';
+import {openVercelDeployer} from '../../src/platforms/vercel/deployer.js';
 import {candidateId, deployment, noAnswer, type Scripted, startScripted} from '../contract/vercel-scripted.js';
 
 const commit = 'c'.repeat(40);
@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 const open = (token = 't0ken', archive: 'auto' | 'tgz' | 'none' = 'auto') =>
-  openVercel(
+  openVercelDeployer(
     {token, project: 'shop', team: 'acme', apiUrl: server.url, temporaryFolder: temporary, archive},
     {clock: fakeClock(), random: () => 0.5},
   );

@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {fakeClock} from '../../src/kernel/clock.js';
-import {openVercel} from '../../src/platforms/vercel/vercel.js';
+import {openVercelDeployer} from '../../src/platforms/vercel/deployer.js';
 import {anchorId, candidateId, type Scripted, startScripted} from '../contract/vercel-scripted.js';
 
 const commit = 'c'.repeat(40);
@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const open = () =>
-  openVercel(
+  openVercelDeployer(
     {token: 't0ken', project: 'shop', team: 'acme', apiUrl: server.url},
     {clock: fakeClock(), random: () => 0.5},
   );

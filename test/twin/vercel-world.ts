@@ -3,7 +3,8 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {fakeClock} from '../../src/kernel/clock.js';
 import type {Anchor} from '../../src/platforms/platform.js';
-import {openVercel, type VercelOptions} from '../../src/platforms/vercel/vercel.js';
+import {openVercelDeployer} from '../../src/platforms/vercel/deployer.js';
+import type {VercelOptions} from '../../src/platforms/vercel/vercel.js';
 import {
   type ProjectOptions,
   startVercel,
@@ -23,7 +24,7 @@ export interface VercelWorld extends AsyncDisposable {
   readonly former: string;
   /** A folder to deploy. */
   readonly folder: string;
-  open(options?: Partial<VercelOptions>): ReturnType<typeof openVercel>;
+  open(options?: Partial<VercelOptions>): ReturnType<typeof openVercelDeployer>;
   call(more?: {signal?: AbortSignal; timeoutMs?: number}): {
     signal: AbortSignal;
     progress: (line: string) => void;
@@ -63,7 +64,7 @@ export async function vercelWorld(
     folder,
     lines,
     open: (options = {}) =>
-      openVercel(
+      openVercelDeployer(
         {token, project: 'prj_shop', team: team.id, apiUrl: standIn.url, ...options},
         {clock, random: () => 0.5},
       ),

@@ -2,11 +2,11 @@ import {type Clock, systemClock} from '../../kernel/clock.js';
 import {Failure} from '../../kernel/errors.js';
 import type {
   Anchor,
+  Deployer,
   Deployment,
   DeployRequest,
   Finding,
   Live,
-  Platform,
   PlatformCall,
   Promotion,
   Rollback,
@@ -93,11 +93,11 @@ const diagnosisMs = 60_000;
  * Opens the adapter; nothing is sent yet.
  * @throws Failure RAILWAY_URL for an address that would send the token in the clear, RAILWAY_TOKEN for an empty token.
  */
-export function openRailway(options: RailwayOptions, deps: RailwayDeps = {}): Platform & RailwayExtras {
+export function openRailway(options: RailwayOptions, deps: RailwayDeps = {}): Deployer & RailwayExtras {
   return new Railway(options, deps);
 }
 
-class Railway implements Platform, RailwayExtras {
+class Railway implements Deployer, RailwayExtras {
   readonly component = 'backend';
   readonly name = 'railway';
   private readonly api: RailwayApi;

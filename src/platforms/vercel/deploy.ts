@@ -1,6 +1,6 @@
 import {cancelled, Failure, isAbort} from '../../kernel/errors.js';
 import {oneLine} from '../../kernel/text.js';
-import type {Deployment, DeployRequest, Platform} from '../platform.js';
+import type {Deployer, Deployment, DeployRequest} from '../platform.js';
 import {type BuildEnd, isInProgress} from './build-end.js';
 import {followBuildLog, readLogTail} from './build-log.js';
 import {waitForBuild} from './build-wait.js';
@@ -14,7 +14,7 @@ import {preparePayload} from './payload.js';
 import {isRolledBack, type Project, readProject} from './project.js';
 import {together} from './together.js';
 
-type DeployCall = Parameters<Platform['deploy']>[1];
+type DeployCall = Parameters<Deployer['deploy']>[1];
 
 /**
  * Makes, or takes over, the staged production deployment of a release and waits for its end.

@@ -3,7 +3,6 @@ import type {Platform, PlatformCall} from '../platform.js';
 import {openApi} from './api.js';
 import {cancel} from './cancel.js';
 import type {Vercel} from './context.js';
-import {deploy} from './deploy.js';
 import {readLive} from './live.js';
 import {settle, type VercelOptions} from './options.js';
 import {preflight} from './preflight.js';
@@ -38,24 +37,35 @@ export interface VercelExtras {
   requests(): number;
 }
 
+export interface VercelDeps {
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
 /**
- * Vercel as a release platform: deployments are staged, promotion moves production, rollback is instant.
+ * Vercel as a release platform: promotion moves production, rollback is instant. Deploying is `deployer.ts`.
  * @throws refusal VERCEL_OPTIONS for options that cannot work; no request is made here.
  */
-export function openVercel(
-  options: VercelOptions,
-  deps: {readonly clock?: Clock; readonly random?: () => number} = {},
-): Platform & VercelExtras {
+export function openVercel(options: VercelOptions, deps: VercelDeps = {}): Platform & VercelExtras {
+  return vercelPlatform(vercelContext(options, deps));
+}
+
+/** What all operations on one project share. */
+export function vercelContext(options: VercelOptions, deps: VercelDeps): Vercel {
   const settings = settle(options);
   const clock = deps.clock ?? systemClock;
   const random = deps.random ?? Math.random;
-  const vercel: Vercel = {settings, clock, random, api: openApi(settings, clock, random)};
+  return {settings, clock, random, api: openApi(settings, clock, random)};
+}
+
+/** The operations that need no upload. */
+export function vercelPlatform(vercel: Vercel): Platform & VercelExtras {
+  const {settings} = vercel;
   return {
     component: 'frontend',
     name: 'vercel',
     preflight: (requirements, call) => preflight(vercel, requirements, call),
     readLive: (call) => readLive(vercel, call),
-    deploy: (request, call) => deploy(vercel, request, call),
     promote: (deploymentId, call) => promote(vercel, deploymentId, call),
     rollback: (anchor, call) => rollback(vercel, anchor, call),
     cancel: (deploymentId, call) => cancel(vercel, deploymentId, call),
