@@ -198,7 +198,8 @@ interface Opened {
 async function open(inputs: BackupInputs, runner: Run): Promise<Opened> {
   const {config} = await readProduct(inputs, rootOf(runner), runner.env['GITHUB_REPOSITORY']);
   const settings = backupSettings(config, inputs);
-  return {config, settings, store: openBackupStore(settings, inputs, rootOf(runner)), series: seriesOf(config)};
+  const store = await openBackupStore(settings, inputs, rootOf(runner));
+  return {config, settings, store, series: seriesOf(config)};
 }
 
 /** What the set is asked to hold: what the input names, else whatever the file describes. */

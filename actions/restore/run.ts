@@ -101,14 +101,8 @@ async function open(inputs: RestoreInputs, runner: Run): Promise<Opened> {
   const urls = [live, inputs['target-url'] ? parseConnection(inputs['target-url']) : undefined];
   for (const url of urls) for (const secret of url ? secretsOf(url) : []) runner.mask(secret);
   const signers = await readKeyTexts(inputs['signed-by'] ?? settings['signed-by'] ?? [], root);
-  return {
-    config,
-    settings,
-    live,
-    store: openBackupStore(settings, inputs, root),
-    series: seriesOf(config),
-    trust: {signers},
-  };
+  const store = await openBackupStore(settings, inputs, root);
+  return {config, settings, live, store, series: seriesOf(config), trust: {signers}};
 }
 
 async function unlock(inputs: RestoreInputs, {settings}: Opened, runner: Run): Promise<Opener[]> {

@@ -1,5 +1,4 @@
 import {randomBytes} from 'node:crypto';
-import {encryptSessionKey} from 'openpgp';
 import type {Recipients} from './recipients.js';
 import {sealedPackets} from './sealed-packets.js';
 
@@ -13,6 +12,8 @@ export async function* encryptTo(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   const sessionKey = randomBytes(32);
+  // Loaded when first used: it is larger than everything else an action needs before its first line.
+  const {encryptSessionKey} = await import('openpgp');
   // The library does what is hard, the public keys; the bulk of the data goes through the runtime's own cipher.
   const keyPackets = await encryptSessionKey({
     data: sessionKey,

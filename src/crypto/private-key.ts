@@ -1,15 +1,4 @@
-import {
-  createMessage,
-  decrypt,
-  decryptKey,
-  type PrivateKey,
-  readKeys,
-  readMessage,
-  readPrivateKey,
-  readSignature,
-  sign,
-  verify,
-} from 'openpgp';
+import type {PrivateKey} from 'openpgp';
 import {Failure, messageOf} from '../kernel/errors.js';
 
 /** A private key in memory, unlocked. It never touches a disk. */
@@ -39,6 +28,7 @@ export function isPassphrase(opener: Opener): opener is Passphrase {
 export async function unlockPrivateKey(armored: string, passphrase?: string): Promise<UnlockedKey> {
   let key: PrivateKey;
   try {
+    const {readPrivateKey} = await import('openpgp');
     key = await readPrivateKey({armoredKey: armored});
   } catch (error) {
     throw new Failure('PRIVATE_KEY', 'The private key is not an armored OpenPGP private key', {
@@ -57,6 +47,7 @@ async function unlock(privateKey: PrivateKey, passphrase: string | undefined): P
       remedy: 'Pass its passphrase as a secret.',
     });
   try {
+    const {decryptKey} = await import('openpgp');
     return await decryptKey({privateKey, passphrase});
   } catch (error) {
     throw new Failure('PRIVATE_KEY', 'The passphrase does not open the private key', {
@@ -85,6 +76,7 @@ export async function* decryptWith(
     }
   }
   try {
+    const {decrypt, readMessage} = await import('openpgp');
     const message = await readMessage({binaryMessage: ReadableStream.from(watched()) as never});
     const {data} = await decrypt({
       message,
@@ -123,6 +115,7 @@ function decryptFailure(error: unknown): Failure {
 /** An armored detached signature, as `gpg --verify` reads it. */
 export async function signDetached({key}: UnlockedKey, bytes: Uint8Array): Promise<string> {
   try {
+    const {createMessage, sign} = await import('openpgp');
     return await sign({
       message: await createMessage({binary: bytes}),
       signingKeys: key,
@@ -153,6 +146,7 @@ export async function verifyDetached(
         'Do not use this set: whoever can write to the store could have made it. Take another one and find out who wrote this.',
       cause,
     });
+  const {createMessage, readKeys, readSignature, verify} = await import('openpgp');
   const keys = (await Promise.all(trusted.map((armoredKeys) => readKeys({armoredKeys}).catch(() => [])))).flat();
   if (!keys.length)
     throw new Failure('SIGNATURE', 'No readable public key was given to check the manifest with', {

@@ -1,4 +1,4 @@
-import {type Key, readKeys} from 'openpgp';
+import type {Key} from 'openpgp';
 import {type Problem, refusal} from '../kernel/errors.js';
 
 /** A public key that can open a set, as the manifest names it. */
@@ -90,6 +90,7 @@ async function parseKeys(text: string, index: number, problems: Problem[]): Prom
   }
   try {
     if (!blocks.length) throw new Error('no block');
+    const {readKeys} = await import('openpgp');
     return (await Promise.all(blocks.map((armoredKeys) => readKeys({armoredKeys})))).flat();
   } catch {
     problems.push({

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type {Client, ClientConfig} from 'pg';
 import {cancelled, Failure, messageOf} from '../kernel/errors.js';
 import {type Connection, describeConnection, tlsOptions} from './connection.js';
 
@@ -30,6 +30,8 @@ export const digestSettings = {
  */
 export async function openSession(connection: Connection, options: SessionOptions = {}): Promise<Session> {
   const {host, port, user, database, password} = connection;
+  // Loaded when first used: most runs of most actions open no database.
+  const {default: pg} = await import('pg');
   const client = new pg.Client({
     host,
     port,
@@ -42,7 +44,7 @@ export async function openSession(connection: Connection, options: SessionOption
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     application_name: 'switchback',
-  } as pg.ClientConfig);
+  } as ClientConfig);
   if (connection.channelBinding === 'require') insistOnChannelBinding(client);
   // A connection that breaks while idle must not end the process; the next query reports it.
   client.on('error', () => {});
@@ -117,7 +119,7 @@ interface Wire {
 }
 
 /** Replaces the client's answers to weaker logins by a refusal, before any of them can be asked for. */
-function insistOnChannelBinding(client: pg.Client): void {
+function insistOnChannelBinding(client: Client): void {
   const inner = client as unknown as Record<string, (message: {mechanisms?: string[]}) => unknown> & {connection: Wire};
   const refuse = () => {
     inner.connection.emit(
@@ -140,7 +142,7 @@ function insistOnChannelBinding(client: pg.Client): void {
     message.mechanisms?.includes('SCRAM-SHA-256-PLUS') ? scram(message) : refuse();
 }
 
-function hangUp(client: pg.Client): void {
+function hangUp(client: Client): void {
   (client as unknown as {connection?: Wire}).connection?.stream.destroy();
 }
 

@@ -7,7 +7,7 @@ import {type Problem, refusal} from '../kernel/errors.js';
 import {type Connection, parseConnection} from '../postgres/connection.js';
 import {openLocalStore} from '../storage/local/local-store.js';
 import {openRcloneStore} from '../storage/rclone/rclone-store.js';
-import {openS3Store, type S3Settings} from '../storage/s3/s3-store.js';
+import type {S3Settings} from '../storage/s3/s3-store.js';
 import type {Store} from '../storage/store.js';
 
 /** Inputs that reach the store of backups and the database; see `backupAccessInputs`. */
@@ -39,21 +39,28 @@ export function seriesOf(config: Config): Series {
 }
 
 /**
- * Opens the store of backups: a bucket, a folder below `root`, or an rclone remote. Keys come from the inputs; without them the standard AWS chain is used, so that OIDC works.
+ * Opens the store of backups: a bucket, a folder below `root`, or an rclone remote. Keys come from the inputs; without
+ * them the standard AWS chain is used, so that OIDC works. The S3 client is loaded only for a bucket.
  * @throws refusal INPUT when only one half of a key pair was given.
  */
-export function openBackupStore(settings: BackupConfig, access: BackupAccess, root = process.cwd()): Store {
+export async function openBackupStore(
+  settings: BackupConfig,
+  access: BackupAccess,
+  root = process.cwd(),
+): Promise<Store> {
   const {storage} = settings;
   if (storage.type === 'local') return openLocalStore(join(resolve(root, storage.folder ?? '.'), storage.prefix));
   if (storage.type === 'rclone')
     return openRcloneStore({remote: `${storage.remote}/${storage.prefix}`, env: process.env});
+  const credentials = credentialsOf(access);
+  const {openS3Store} = await import('../storage/s3/s3-store.js');
   return openS3Store({
     bucket: access['storage-bucket'] ?? storage.bucket ?? '',
     prefix: storage.prefix,
     region: storage.region,
     endpoint: access['storage-endpoint'] ?? storage.endpoint,
     pathStyle: storage['path-style'],
-    credentials: credentialsOf(access),
+    credentials,
     partSize: settings['part-size'],
     lock: storage.lock === undefined ? undefined : {mode: storage['lock-mode'], forMs: storage.lock},
     encryption: storage.encryption && {method: storage.encryption, key: storage['kms-key']},

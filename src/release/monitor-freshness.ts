@@ -30,7 +30,7 @@ export function backupFreshness(
   ] as const;
   return async () => {
     try {
-      const store = openBackupStore(settings, access);
+      const store = await openBackupStore(settings, access);
       const found: {sound?: number; proved?: number} = {};
       let seen = 0;
       for await (const set of newestSets(store, seriesOf(config), {signal})) {

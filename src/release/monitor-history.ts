@@ -28,7 +28,10 @@ export async function openHistoryFiles(
   const type = inputs['history-type'] ?? history.type;
   if (type === 'folder') return folderFiles(resolve(root, inputs['history-folder'] ?? history.folder));
   if (type === 'bucket')
-    return bucketFiles(openBackupStore(backupSettings(config, inputs), inputs, root), `${config.product}/monitor`);
+    return bucketFiles(
+      await openBackupStore(backupSettings(config, inputs), inputs, root),
+      `${config.product}/monitor`,
+    );
   const {GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository} = env;
   if (!server || !repository)
     throw refusal('INPUT', 'The inputs were', [
