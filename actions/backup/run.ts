@@ -14,7 +14,6 @@ import {backoff, retry} from '../../src/kernel/retry.js';
 import {secretsOf} from '../../src/postgres/connection.js';
 import {
   backupSettings,
-  databaseConnection,
   openBackupStore,
   openRecipients,
   passphraseOf,
@@ -23,6 +22,7 @@ import {
 } from '../../src/release/backup-access.js';
 import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
 import {checkFreshness, retain, retentionRules, setsOfReleases} from '../../src/release/backup-upkeep.js';
+import {databaseConnection} from '../../src/release/database-access.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
 import {openParts} from '../../src/release/set-parts.js';

@@ -6,10 +6,9 @@ import {
   enterMaintenance,
   leaveMaintenance,
   type MaintenanceContext,
-  type MaintenanceState,
-  readMaintenance,
   type SideResult,
 } from '../../src/release/maintenance.js';
+import {type MaintenanceState, readMaintenance} from '../../src/release/maintenance-window.js';
 import {readProduct} from '../../src/release/product.js';
 import {cell, oneLine, table} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';

@@ -18,7 +18,6 @@ import {type Connection, parseConnection, secretsOf} from '../../src/postgres/co
 import {removeThrowaway} from '../../src/postgres/throwaway-server.js';
 import {
   backupSettings,
-  databaseConnection,
   openBackupStore,
   openRecipients,
   passphraseOf,
@@ -27,6 +26,7 @@ import {
 } from '../../src/release/backup-access.js';
 import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
 import {configurationDifferences} from '../../src/release/configuration-differences.js';
+import {databaseConnection} from '../../src/release/database-access.js';
 import {returnDatabase, undoReturn} from '../../src/release/database-restore.js';
 import {readProduct} from '../../src/release/product.js';
 import {readConfiguration} from '../../src/release/set-parts.js';

@@ -7,38 +7,35 @@ import {parseDuration} from '../kernel/duration.js';
  * Secrets never stand in the file: where one is needed it names an environment variable (`…-env`).
  */
 
-const duration = (doc: string) =>
-  z
-    .string()
-    .refine((text) => parseDuration(text) !== undefined, {
-      message: 'is not a duration; write a number with its unit: 500ms, 10s, 2m, 1h30m, 7d',
-    })
-    .transform((text) => parseDuration(text)!)
-    .describe(doc);
+// Built once and described many times: building is what a start of every action pays for.
+const durationText = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, {
+    message: 'is not a duration; write a number with its unit: 500ms, 10s, 2m, 1h30m, 7d',
+  })
+  .transform((text) => parseDuration(text)!);
+const duration = (doc: string) => durationText.describe(doc);
 
-const share = (doc: string) =>
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?\s*%$/, {message: 'is not a percentage; write it like 1% or 0.5%'})
-    .transform((text) => Number.parseFloat(text) / 100)
-    .refine((value) => value <= 1, {message: 'is more than 100%'})
-    .describe(doc);
+const shareText = z
+  .string()
+  .regex(/^\d+(\.\d+)?\s*%$/, {message: 'is not a percentage; write it like 1% or 0.5%'})
+  .transform((text) => Number.parseFloat(text) / 100)
+  .refine((value) => value <= 1, {message: 'is more than 100%'});
+const share = (doc: string) => shareText.describe(doc);
 
-const size = (doc: string) =>
-  z
-    .string()
-    .refine((text) => parseBytes(text) !== undefined, {
-      message: 'is not a size; write a number with its unit: 512kB, 16MiB, 1GB',
-    })
-    .transform((text) => parseBytes(text)!)
-    .describe(doc);
+const sizeText = z
+  .string()
+  .refine((text) => parseBytes(text) !== undefined, {
+    message: 'is not a size; write a number with its unit: 512kB, 16MiB, 1GB',
+  })
+  .transform((text) => parseBytes(text)!);
+const size = (doc: string) => sizeText.describe(doc);
 
-const webUrl = (doc: string) =>
-  z
-    .string()
-    .refine(isWebUrl, {message: 'is not an http or https address without credentials, such as https://shop.example'})
-    .transform((text) => text.replace(/\/+$/, ''))
-    .describe(doc);
+const webAddress = z
+  .string()
+  .refine(isWebUrl, {message: 'is not an http or https address without credentials, such as https://shop.example'})
+  .transform((text) => text.replace(/\/+$/, ''));
+const webUrl = (doc: string) => webAddress.describe(doc);
 
 function isWebUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -46,20 +43,16 @@ function isWebUrl(text: string): boolean {
   return /^https?:$/.test(url.protocol) && !url.username && !url.password;
 }
 
-const variableName = (doc: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {message: 'is not the name of an environment variable'})
-    .describe(doc);
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {message: 'is not the name of an environment variable'});
+const variableName = (doc: string) => variable.describe(doc);
 const names = (doc: string) => z.array(variableName('a variable name')).describe(doc);
-const relativePath = (doc: string) =>
-  z
-    .string()
-    .min(1)
-    .refine((text) => !text.startsWith('/') && !text.split('/').includes('..'), {
-      message: 'must be a path inside the repository, without a leading slash and without ".."',
-    })
-    .describe(doc);
+const pathInside = z
+  .string()
+  .min(1)
+  .refine((text) => !text.startsWith('/') && !text.split('/').includes('..'), {
+    message: 'must be a path inside the repository, without a leading slash and without ".."',
+  });
+const relativePath = (doc: string) => pathInside.describe(doc);
 
 const frontend = z.strictObject({
   platform: z.literal('vercel').default('vercel').describe('Where the frontend runs.'),

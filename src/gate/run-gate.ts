@@ -14,9 +14,8 @@ import {
   refuseProblems,
   resolvePolicy,
 } from './policy.js';
-import {allProbes} from './probes/all-probes.js';
-import {openHttpExchange} from './probes/http-exchange.js';
-import type {Exchange, GateSide, Probe, ProbeResult} from './probes/probe.js';
+import type {GateSide, Probe, ProbeResult} from './probes/probe.js';
+import {openProbes, type ProbeClient} from './probes/probe-client.js';
 import {type EvidenceRecord, type FailureExample, makeRecord, type RecordSide} from './record.js';
 import {redactor} from './redaction.js';
 import {RoundSchedule} from './round-schedule.js';
@@ -98,8 +97,8 @@ function stageChecks({checks, stage}: Pick<GateRun, 'checks' | 'stage'>): CheckD
  */
 export async function runGate(run: GateRun): Promise<GateResult> {
   refuseProblems(gateProblems(run));
-  await using client = openHttpExchange(run.ca === undefined ? {} : {ca: run.ca});
-  return await new GateRunner(run, client.exchange).run();
+  await using client = await openProbes(run);
+  return await new GateRunner(run, client).run();
 }
 
 const contractEveryMs = 30_000;
@@ -117,7 +116,7 @@ class GateRunner {
   readonly #baseline: GateSide | undefined;
   readonly #history = new GateHistory();
   readonly #gate: Gate;
-  readonly #exchange: Exchange;
+  readonly #client: ProbeClient;
   readonly #redact: (text: string) => string;
   readonly #schedule: RoundSchedule;
   readonly #stop = new AbortController();
@@ -134,14 +133,14 @@ class GateRunner {
   #progressAtMs = 0;
   #bug: {readonly error: unknown} | undefined;
 
-  constructor(run: GateRun, exchange: Exchange) {
+  constructor(run: GateRun, client: ProbeClient) {
     this.#run = run;
     this.#policy = resolvePolicy(run.policy);
     this.#clock = run.clock ?? systemClock;
-    this.#exchange = exchange;
+    this.#client = client;
     this.#baseline = baselineOf(this.#policy, run.candidate, run.baseline);
     this.#checks = planChecks(stageChecks(run), this.#policy, run.candidate, this.#baseline, {
-      ...allProbes,
+      ...client.probes,
       ...run.probes,
     });
     const traffic = this.#policy.trafficMetrics === 'off' ? [] : (run.traffic?.ids ?? []);
@@ -252,7 +251,7 @@ class GateRunner {
   async #control(signal: AbortSignal): Promise<boolean> {
     const url = this.#policy.controlUrl;
     if (url === undefined) return true;
-    const result = await allProbes.http(
+    const result = await this.#client.probes.http(
       {name: 'control', url, expect: {status: [200, 201, 202, 203, 204, 206, 301, 302, 304, 307, 308, 401, 403, 404]}},
       this.#context(this.#run.candidate, false, signal),
     );
@@ -279,7 +278,7 @@ class GateRunner {
       isBaseline,
       signal,
       clock: this.#clock,
-      exchange: this.#exchange,
+      exchange: this.#client.exchange,
       redact: this.#redact,
       fresh,
       secret: (name: string) => this.#run.resolveSecret?.(name) ?? '',

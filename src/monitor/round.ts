@@ -1,7 +1,6 @@
 import {type CheckDefinition, type CheckKind, isContract} from '../gate/policy.js';
-import {allProbes} from '../gate/probes/all-probes.js';
-import {openHttpExchange} from '../gate/probes/http-exchange.js';
 import type {GateSide, Probe, ProbeContext, ProbeResult} from '../gate/probes/probe.js';
+import {openProbes} from '../gate/probes/probe-client.js';
 import {redactor} from '../gate/redaction.js';
 import {checkProblems, secretNames} from '../gate/run-plan.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
@@ -57,11 +56,11 @@ export function monitorProblems(run: Pick<MonitorRun, 'checks' | 'side' | 'resol
  * Opens the gate's probes for a watch: the same checks, the same code, the same meaning of "failed".
  * @throws refusal MONITOR_PLAN with everything that could never work.
  */
-export function openProber(run: MonitorRun): Prober {
+export async function openProber(run: MonitorRun): Promise<Prober> {
   const problems = monitorProblems(run);
   if (problems.length) throw refusal('MONITOR_PLAN', "The monitor's checks were", problems);
   const clock = run.clock ?? systemClock;
-  const client = openHttpExchange(run.ca === undefined ? {} : {ca: run.ca});
+  const client = await openProbes(run);
   const secret = (name: string) => run.resolveSecret?.(name) ?? '';
   const context: ProbeContext = {
     side: run.side,
@@ -77,7 +76,7 @@ export function openProber(run: MonitorRun): Prober {
     exchange: client.exchange,
     ...(run.ca === undefined ? {} : {ca: run.ca}),
   };
-  const probes = {...allProbes, ...run.probes};
+  const probes = {...client.probes, ...run.probes};
   const probeOne = (check: CheckDefinition) => probes[check.kind ?? 'http'](check, context);
   return {
     services: run.checks.map((check) => check.name),

@@ -4,7 +4,6 @@ import type {Series} from '../backup/set-name.js';
 import type {BackupConfig, Config} from '../config/schema.js';
 import {loadRecipients, passphraseRecipient, type Recipients} from '../crypto/recipients.js';
 import {type Problem, refusal} from '../kernel/errors.js';
-import {type Connection, parseConnection} from '../postgres/connection.js';
 import {openLocalStore} from '../storage/local/local-store.js';
 import {openRcloneStore} from '../storage/rclone/rclone-store.js';
 import type {S3Settings} from '../storage/s3/s3-store.js';
@@ -18,8 +17,6 @@ export interface BackupAccess {
   readonly 'storage-bucket'?: string | undefined;
   readonly 'storage-endpoint'?: string | undefined;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the file and the inputs say about backups. @throws refusal INPUT when they say nothing of a store. */
 export function backupSettings(config: Config, access: BackupAccess): BackupConfig {
@@ -65,12 +62,6 @@ export async function openBackupStore(
     lock: storage.lock === undefined ? undefined : {mode: storage['lock-mode'], forMs: storage.lock},
     encryption: storage.encryption && {method: storage.encryption, key: storage['kms-key']},
   });
-}
-
-/** The database's address, from the input or the environment variable that the file names; undefined when neither says. */
-export function databaseConnection(config: Config, access: BackupAccess, env: Environment): Connection | undefined {
-  const url = access['database-url'] ?? env[config.database?.['url-env'] ?? 'DATABASE_URL'];
-  return url ? parseConnection(url) : undefined;
 }
 
 /**

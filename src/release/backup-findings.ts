@@ -6,7 +6,8 @@ import {chooseDumpClient, findClientTools} from '../postgres/client-tools.js';
 import {secretsOf} from '../postgres/connection.js';
 import {readServerFacts} from '../postgres/server-facts.js';
 import {openSession} from '../postgres/session.js';
-import {type BackupAccess, databaseConnection, openRecipients} from './backup-access.js';
+import {type BackupAccess, openRecipients} from './backup-access.js';
+import {databaseConnection} from './database-access.js';
 import {storeFindings} from './store-findings.js';
 
 interface Context {

@@ -1,7 +1,7 @@
 import {interrupted} from '../ledger/journal.js';
 import type {LedgerStore} from '../ledger/store.js';
 import type {Finding} from '../platforms/platform.js';
-import {readMaintenance} from './maintenance.js';
+import {readMaintenance} from './maintenance-window.js';
 import {releases} from './rollback-targets.js';
 
 /** A run that died in the middle of a change leaves production in a state that nobody proved. */

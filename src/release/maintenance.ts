@@ -1,12 +1,12 @@
 import type {Config} from '../config/schema.js';
 import {Failure, messageOf} from '../kernel/errors.js';
-import {factOf} from '../ledger/history.js';
 import type {ReleaseRecord} from '../ledger/record.js';
 import type {LedgerStore} from '../ledger/store.js';
 import type {PlatformCall} from '../platforms/platform.js';
 import type {Platforms, PlatformTokens} from './connection.js';
 import {openMaintenanceFrontend} from './deployers.js';
 import {maintenanceHeader, writePage} from './maintenance-page.js';
+import {maintenancePrefix, readMaintenance} from './maintenance-window.js';
 
 /**
  * Maintenance mode: the frontend is a prebuilt page with 503 and Retry-After, the backend an edge rule. Neither the app
@@ -24,51 +24,11 @@ export interface MaintenanceContext {
   readonly call: PlatformCall;
 }
 
-export interface MaintenanceState {
-  readonly on: boolean;
-  /** The window's ledger record, when there is one. */
-  readonly record?: ReleaseRecord;
-  readonly untilMs?: number;
-  readonly reason?: string;
-  /** Begun and not finished: a run died in between. */
-  readonly unfinished: boolean;
-}
-
 export interface SideResult {
   readonly component: 'frontend' | 'backend';
   readonly outcome: 'changed' | 'already' | 'failed';
   readonly seen: string;
   readonly failure?: Failure;
-}
-
-/** Release ids of maintenance windows begin with it. */
-export const maintenancePrefix = 'm-';
-const lookBack = 30;
-
-/** The newest maintenance window that was not ended, from the ledger. */
-export async function readMaintenance(store: LedgerStore): Promise<MaintenanceState> {
-  for await (const record of store.list(lookBack))
-    if (record.release.startsWith(maintenancePrefix)) return windowOf(record);
-  return {on: false, unfinished: false};
-}
-
-/** The same from records that were read already, newest first. */
-export function maintenanceOf(records: readonly ReleaseRecord[]): MaintenanceState {
-  const newest = records.find(({release}) => release.startsWith(maintenancePrefix));
-  return newest ? windowOf(newest) : {on: false, unfinished: false};
-}
-
-function windowOf(record: ReleaseRecord): MaintenanceState {
-  const state = factOf(record, 'maintenance');
-  if (state === 'off') return {on: false, unfinished: false};
-  const until = Number(factOf(record, 'until'));
-  return {
-    on: true,
-    record,
-    unfinished: state !== 'on',
-    ...(Number.isFinite(until) && {untilMs: until}),
-    ...(factOf(record, 'why') && {reason: factOf(record, 'why')!}),
-  };
 }
 
 /** Switches it on, both sides at once, and looks from outside. Already on: verified and put right where a side is not. */

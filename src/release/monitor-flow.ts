@@ -19,7 +19,7 @@ import {openProber} from '../monitor/round.js';
 import {makeSnapshot, overallOf, type Snapshot, type SnapshotRelease} from '../monitor/snapshot.js';
 import {type StepResult, Watch} from '../monitor/watch.js';
 import {mutesOf, routesOf} from './alert-channels.js';
-import {maintenanceOf, maintenancePrefix} from './maintenance.js';
+import {maintenanceOf, maintenancePrefix} from './maintenance-window.js';
 import {budgetPrefix, type MonitorPlan, monitorPlan, runFact} from './monitor-plan.js';
 import {changedMs, rollbackReadiness} from './monitor-readiness.js';
 
@@ -95,7 +95,7 @@ export class MonitorSession implements AsyncDisposable {
   static async open(options: MonitorSessionOptions): Promise<MonitorSession> {
     const {config, files, signal, clock = systemClock} = options;
     const plan = monitorPlan(config);
-    const prober = openProber({
+    const prober = await openProber({
       checks: plan.checks,
       side: {
         urls: plan.urls,

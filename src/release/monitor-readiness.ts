@@ -2,7 +2,7 @@ import {stateOf} from '../ledger/history.js';
 import {interrupted} from '../ledger/journal.js';
 import type {EventKind, ReleaseRecord} from '../ledger/record.js';
 import type {Freshness} from '../monitor/freshness.js';
-import {maintenancePrefix} from './maintenance.js';
+import {maintenancePrefix} from './maintenance-window.js';
 import {readinessFact} from './monitor-plan.js';
 
 const limit = 'both sides, without a build';

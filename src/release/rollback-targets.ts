@@ -4,7 +4,7 @@ import {interrupted} from '../ledger/journal.js';
 import type {ReleaseRecord} from '../ledger/record.js';
 import type {LedgerStore} from '../ledger/store.js';
 import type {Anchor, Component} from '../platforms/platform.js';
-import {maintenancePrefix} from './maintenance.js';
+import {maintenancePrefix} from './maintenance-window.js';
 import type {RollbackTarget} from './rollback.js';
 
 export type Destination = 'anchor' | 'previous' | 'last-known-good' | 'release';

@@ -2,7 +2,8 @@ import type {Config} from '../config/schema.js';
 import {messageOf} from '../kernel/errors.js';
 import type {Finding} from '../platforms/platform.js';
 import type {JudgedStatement} from '../schema/verdict.js';
-import {type BackupAccess, databaseConnection} from './backup-access.js';
+import type {BackupAccess} from './backup-access.js';
+import {databaseConnection} from './database-access.js';
 import {type ReleaseSchemaVerdict, schemaVerdict} from './schema-verdict.js';
 
 export interface SchemaRelease {

@@ -32,7 +32,7 @@ async function probeFinding(settings: BackupConfig, access: BackupAccess): Promi
   const key = `probe-${randomBytes(6).toString('hex')}`;
   let stage = 'written';
   try {
-    const store = openBackupStore(settings, access);
+    const store = await openBackupStore(settings, access);
     await store.put(key, Buffer.from('switchback probe'));
     stage = 'read';
     const size = (await store.head(key))?.bytes;
@@ -61,7 +61,7 @@ async function factFindings(settings: BackupConfig, access: BackupAccess, {signa
   let store: Store;
   let facts: StoreFacts;
   try {
-    store = openBackupStore(settings, access);
+    store = await openBackupStore(settings, access);
     facts = await store.facts(signal);
   } catch (error) {
     if (isAbort(error)) throw error;
