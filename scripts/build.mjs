@@ -5,6 +5,7 @@ import {cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSy
 import {createRequire} from 'node:module';
 import {dirname, join, relative} from 'node:path';
 import {minify} from '@swc/core';
+import {bundledPackages, licenceText} from './bundled-packages.mjs';
 import {compile} from './compile.mjs';
 import {root} from './node24.mjs';
 
@@ -37,12 +38,18 @@ async function worker() {
 async function bundle(name) {
   const out = join(root, '.cache', 'dist', name);
   const target = join(root, 'actions', name, 'dist');
+  const stats = join(root, '.cache', `${name}-stats.json`);
   rmSync(out, {recursive: true, force: true});
+  mkdirSync(join(root, '.cache'), {recursive: true});
   await run(
     process.execPath,
-    [ncc, 'build', `lib/actions/${name}/main.js`, '-o', out, '--license', 'licenses.txt', '--no-cache', '--quiet'],
+    [ncc, 'build', `lib/actions/${name}/main.js`, '-o', out, '--no-cache', '--quiet', '--stats-out', stats],
     root,
   );
+  // The bundler's own licence file misses packages that were joined into one module.
+  const packages = bundledPackages(JSON.parse(readFileSync(stats, 'utf8')));
+  rmSync(stats);
+  writeFileSync(join(out, 'licenses.txt'), licenceText(packages));
   await minifyAll(out);
   addWebAssembly(out);
   if (check) {
@@ -59,7 +66,7 @@ async function bundle(name) {
 function addWebAssembly(folder) {
   const name = 'libpg-query.wasm';
   if (filesOf(folder).some((file) => file.endsWith('.js') && readFileSync(join(folder, file), 'utf8').includes(name)))
-    cpSync(join(root, 'node_modules/libpg-query/wasm', name), join(folder, name));
+    writeFileSync(join(folder, name), readFileSync(join(root, 'node_modules/libpg-query/wasm', name)));
 }
 
 // ncc minifies its main file only; lazy chunks are half of what is committed and downloaded.
