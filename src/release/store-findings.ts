@@ -5,7 +5,8 @@ import {formatDuration} from '../kernel/duration.js';
 import {Failure, isAbort, messageOf} from '../kernel/errors.js';
 import type {Finding} from '../platforms/platform.js';
 import type {Store, StoreFacts} from '../storage/store.js';
-import {type BackupAccess, databaseConnection, openBackupStore} from './backup-access.js';
+import {type BackupAccess, openBackupStore} from './backup-access.js';
+import {databaseConnection} from './database-access.js';
 
 interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
