@@ -18,6 +18,8 @@ export interface BackupAccess {
   readonly 'storage-endpoint'?: string | undefined;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** What the file and the inputs say about backups. @throws refusal INPUT when they say nothing of a store. */
 export function backupSettings(config: Config, access: BackupAccess): BackupConfig {
   if (config.backup) return config.backup;
