@@ -8,6 +8,8 @@ export interface RehearsalArguments {
   readonly help: boolean;
   readonly json: boolean;
   readonly keep: boolean;
+  /** Look for every secret in everything that the runs say, write, send and start. */
+  readonly canary: boolean;
   readonly seed: number;
   readonly engine: EngineName | 'both';
   readonly faults: ReadonlyArray<{readonly standIn: StandInName; readonly fault: Fault}>;
@@ -35,6 +37,7 @@ Usage: npm run rehearse [-- options]
   --seed N            seed of everything random (default: today's, printed)
   --engine NAME       embedded (default), act, or both: every scenario on each, which must end alike
   --keep              leave the world running after the last scenario, until Ctrl-C
+  --canary            look for every secret in all that the runs say, write, send and start; each find fails
   --help              this text
 
 Scenarios
@@ -56,6 +59,7 @@ export function readArguments(argv: readonly string[], known: readonly string[])
         help: {type: 'boolean', short: 'h'},
         json: {type: 'boolean'},
         keep: {type: 'boolean'},
+        canary: {type: 'boolean'},
         seed: {type: 'string'},
         engine: {type: 'string'},
         fault: {type: 'string', multiple: true},
@@ -82,6 +86,8 @@ export function readArguments(argv: readonly string[], known: readonly string[])
   const engine = (values['engine'] as string | undefined) ?? 'embedded';
   if (!['embedded', 'act', 'both'].includes(engine))
     problems.push({where: '--engine', what: `"${engine}" is not an engine`, remedy: 'Choose embedded, act or both'});
+  if (values['canary'] && engine !== 'embedded')
+    problems.push({where: '--canary', what: 'needs output that is not masked yet', remedy: 'Leave --engine away'});
   const faults = ((values['fault'] as string[] | undefined) ?? []).flatMap((text) => {
     const fault = parseFault(text);
     if (!fault)
@@ -99,6 +105,7 @@ export function readArguments(argv: readonly string[], known: readonly string[])
     help: values['help'] === true,
     json: values['json'] === true,
     keep: values['keep'] === true,
+    canary: values['canary'] === true,
     seed,
     engine: engine as RehearsalArguments['engine'],
     faults,

@@ -1,14 +1,16 @@
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {formatBytes} from '../kernel/bytes.js';
 import {formatDuration} from '../kernel/duration.js';
 import type {EngineName, RehearsalArguments} from './arguments.js';
+import {type Canary, canaryPassword, type Inspection, openCanary} from './canary/canary.js';
 import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './engine/engine.js';
-import {type Check, serving} from './outside.js';
+import {type Check, check, serving} from './outside.js';
 import {type Facts, factsOf} from './parity.js';
 import {startVisitor, type VisitLog, type Visitor} from './product/visitor.js';
 import type {Act, Outcome, Scenario} from './scenario.js';
 import {legend, type Story, strip} from './story.js';
-import {runWorkflow} from './workflow-run.js';
+import {runWorkflow, secretsOf} from './workflow-run.js';
 import {startWorld, type World} from './world.js';
 
 export interface Rehearsal {
@@ -16,7 +18,7 @@ export interface Rehearsal {
   readonly nodePath: string;
   readonly start: (request: WorkflowRequest) => WorkflowRun;
   readonly story: Story;
-  readonly args: Pick<RehearsalArguments, 'seed' | 'faults' | 'json'> & {readonly engine: EngineName};
+  readonly args: Pick<RehearsalArguments, 'seed' | 'faults' | 'json' | 'canary'> & {readonly engine: EngineName};
   /** Ends the scenario early and in order. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +45,11 @@ export async function rehearse(
 ): Promise<Played> {
   const {story, suiteRoot, args} = rehearsal;
   story.chapter(`${scenario.name}: ${scenario.about}`, {scenario: scenario.name, seed: args.seed, engine: args.engine});
-  await using world = await startWorld(join(suiteRoot, '.rehearsal'), scenario.config ? {config: scenario.config} : {});
+  await using world = await startWorld(join(suiteRoot, '.rehearsal'), {
+    ...(scenario.config && {config: scenario.config}),
+    ...(args.canary && {databasePassword: canaryPassword}),
+  });
+  await using canary = args.canary ? await openCanary(world, secretsOf(world)) : undefined;
   for (const {standIn, fault} of args.faults) world[standIn].faults.push({...fault});
   const start = await serving(world);
   const before = {frontend: start.frontend, backend: start.backend};
@@ -59,10 +65,18 @@ export async function rehearse(
     intervalMs: visitEveryMs,
     timeoutMs: patienceMs,
   });
-  const {results, checks: between, visits} = await watched(visitor, () => playAll(scenario, world, rehearsal, before));
+  const {
+    results,
+    checks: between,
+    visits,
+  } = await watched(visitor, () => playAll(scenario, world, {...rehearsal, ...(canary && {canary})}, before));
   const result = results.at(-1)!;
   const outcome: Outcome = {world, result, results, visits, before};
-  const checks = [...between, ...(await scenario.judge(outcome))];
+  const checks = [
+    ...between,
+    ...(await scenario.judge(outcome)),
+    ...(canary ? leakChecks(await canary.inspect(world, results)) : []),
+  ];
   const ok = checks.every((one) => one.ok);
   const facts = await factsOf(outcome);
   tellUsers(story, visits, args.json);
@@ -85,6 +99,14 @@ export async function rehearse(
   return {ok, facts};
 }
 
+/** Each find is a failed check of its own; none at all is one that passed. */
+function leakChecks({finds, secrets, places, bytes, passing}: Inspection): Check[] {
+  const where = `${places} places (${formatBytes(bytes)})`;
+  return finds.length
+    ? finds.map((find) => check(false, `a secret got out: ${find}`))
+    : [check(true, `none of ${secrets} secrets is in any of ${where}; ${passing} private files held one and are gone`)];
+}
+
 /** Users look on before, during and after; whatever happens to the runs, they are stopped. */
 async function watched<T>(visitor: Visitor, play: () => Promise<T>): Promise<T & {visits: VisitLog}> {
   try {
@@ -101,7 +123,7 @@ async function watched<T>(visitor: Visitor, play: () => Promise<T>): Promise<T &
 async function playAll(
   scenario: Scenario,
   world: World,
-  rehearsal: Rehearsal,
+  rehearsal: Rehearsal & {readonly canary?: Canary},
   before: Outcome['before'],
 ): Promise<{results: WorkflowResult[]; checks: Check[]}> {
   const results: WorkflowResult[] = [];
@@ -129,7 +151,7 @@ async function playAll(
 async function play(
   act: Act,
   world: World,
-  {suiteRoot, nodePath, start, story, signal}: Rehearsal,
+  {suiteRoot, nodePath, start, story, signal, canary}: Rehearsal & {readonly canary?: Canary},
 ): Promise<WorkflowResult> {
   const sha = await world.product.release(act.commit ?? 'v1');
   let disturbed = false;
@@ -145,6 +167,7 @@ async function play(
     sha,
     nodePath,
     start,
+    ...(canary && {canary}),
     ...(act.inputs
       ? {event: {name: 'workflow_dispatch', inputs: act.inputs}}
       : act.workflow === 'backup' && {event: {name: 'schedule'}}),

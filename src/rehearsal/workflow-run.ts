@@ -1,4 +1,5 @@
 import {join} from 'node:path';
+import type {Canary} from './canary/canary.js';
 import type {EngineEvent, WorkflowRequest, WorkflowRun} from './engine/engine.js';
 import {names, secrets, type World} from './world.js';
 
@@ -17,9 +18,23 @@ export interface RunRequest {
   /** Starts a run: the embedded engine, or act. */
   readonly start: (request: WorkflowRequest) => WorkflowRun;
   readonly onEvent: (event: EngineEvent) => void;
+  /** Secrets on top of those the product needs, and who is told of everything unmasked. */
+  readonly canary?: Pick<Canary, 'more' | 'onRaw'>;
 }
 
 let runs = 0;
+
+/** What must not get out of a run, by the name it has in a workflow. The id of a key pair stands in every request. */
+export function secretsOf(world: World): Record<string, string> {
+  return {
+    GITHUB_TOKEN: secrets.githubToken,
+    VERCEL_TOKEN: secrets.vercelToken,
+    RAILWAY_TOKEN: secrets.railwayToken,
+    DATABASE_URL: world.databaseUrl,
+    BACKUP_SECRET_ACCESS_KEY: secrets.secretAccessKey,
+    BACKUP_PRIVATE_KEY: world.keys.privateKey,
+  };
+}
 
 /** Starts one workflow file as GitHub would for the rehearsed product's repository. */
 export function runWorkflow({
@@ -31,6 +46,7 @@ export function runWorkflow({
   nodePath,
   start,
   onEvent,
+  canary,
 }: RunRequest): WorkflowRun {
   return start({
     file: join(suiteRoot, '.github', 'workflows', `${workflow}.yml`),
@@ -38,6 +54,7 @@ export function runWorkflow({
     repository: {path: world.product.dir, owner: names.owner, name: names.repository, sha, ref: 'refs/heads/main'},
     event: event ?? {name: 'push'},
     secrets: {
+      ...canary?.more,
       VERCEL_TOKEN: secrets.vercelToken,
       RAILWAY_TOKEN: secrets.railwayToken,
       DATABASE_URL: world.databaseUrl,
@@ -56,5 +73,6 @@ export function runWorkflow({
     runId: 1_000 + runs,
     actor: 'rehearsal',
     onEvent,
+    ...(canary && {onRaw: canary.onRaw}),
   });
 }

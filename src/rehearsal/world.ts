@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** GitHub's limits, for a world that sees more releases within a minute than a product does in a day. */
   readonly github?: {readonly hourlyLimit: number; readonly contentPerMinute: number};
+  /** Of the product's database; default random. */
+  readonly databasePassword?: string;
   /** Milliseconds that Vercel takes for its steps, where a rehearsal's usual ones are too short. */
   readonly vercelDelaysMs?: VercelStandInOptions['delaysMs'];
 }
@@ -147,7 +149,7 @@ async function startServices(folder: string, start: Start, options: WorldOptions
     permissions: {contents: 'read', deployments: 'write', issues: 'write'},
   } as const;
   const starting = {
-    postgres: start(startPostgres()),
+    postgres: start(startPostgres(options.databasePassword === undefined ? {} : {password: options.databasePassword})),
     s3: start(
       startS3({
         accessKeyId: secrets.accessKeyId,

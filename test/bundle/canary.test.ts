@@ -3,9 +3,10 @@ import {mkdir, mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {filesBelow, watchArguments} from '../../src/rehearsal/canary/places.js';
+import {leaksIn} from '../../src/rehearsal/canary/shapes.js';
 import {names, secrets, startWorld, type World} from '../../src/rehearsal/world.js';
 import {runBundle} from './bundle.js';
-import {filesBelow, leaksIn, watchArguments} from './leaks.js';
 
 /** No secret stands anywhere outside of where it belongs, whether an action does its work or fails. */
 

@@ -73,6 +73,15 @@ export interface WorkflowRequest {
   readonly concurrency?: ConcurrencyGroups;
   /** Told of everything, in order; texts are already masked. Must not throw. */
   readonly onEvent: (event: EngineEvent) => void;
+  /** Told of everything that a process of a step says or hands over, before it is masked: to look for secrets in it. */
+  readonly onRaw?: (raw: RawText) => void;
+}
+
+/** A line that a process printed, or the content of one of its command files. */
+export interface RawText {
+  readonly job: string;
+  readonly place: 'log' | 'env' | 'output' | 'path' | 'state' | 'step_summary';
+  readonly text: string;
 }
 
 /** What an identity token says about the job that asked for it. */

@@ -137,6 +137,8 @@ export function processEnv(
     PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     HOME: job.folders.home,
     LANG: 'C.UTF-8',
+    // A runner's steps inherit where temporary files go.
+    ...(process.env.TMPDIR === undefined ? {} : {TMPDIR: process.env.TMPDIR}),
     CI: 'true',
     ...job.env,
     ...run.frame.env,

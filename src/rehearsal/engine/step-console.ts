@@ -10,6 +10,7 @@ export function openConsole(run: StepRun): (line: string) => void {
   let stopToken: string | undefined;
   let echo = false;
   return (line) => {
+    run.job.request.onRaw?.({job: run.record.job, place: 'log', text: line});
     const command = parseCommand(line, stopToken);
     if (stopToken !== undefined) {
       if (command?.name === stopToken) stopToken = undefined;

@@ -37,6 +37,10 @@ export function openStepFiles(run: StepRun): StepFiles {
 }
 
 function takeAll(run: StepRun, paths: StepFiles['paths']): boolean {
+  const {onRaw} = run.job.request;
+  if (onRaw)
+    for (const [place, path] of Object.entries(paths) as Array<[keyof typeof paths, string]>)
+      onRaw({job: run.record.job, place, text: contentOf(path)});
   takeSummary(run, paths.step_summary);
   const results = [
     attempt(run, 'GITHUB_ENV', () => takeEnv(run, contentOf(paths.env))),
