@@ -1,5 +1,5 @@
 // One backup by the product's own code, in a process of its own so that its memory can be read. Prints one line of JSON.
-// Arguments: JSON with {what, endpoint, url, recipients, key, compression, bytes, id}
+// The environment's JOB is JSON with {what, endpoint, url, recipients, key, compression, bytes, id, afterMs}
 import {randomBytes} from 'node:crypto';
 import {writePart} from '../../lib/src/backup/part-writer.js';
 import {restoreDatabase} from '../../lib/src/backup/restore-database.js';
@@ -11,9 +11,10 @@ import {loadRecipients} from '../../lib/src/crypto/recipients.js';
 import {parseConnection} from '../../lib/src/postgres/connection.js';
 import {openS3Store} from '../../lib/src/storage/s3/s3-store.js';
 
-const job = JSON.parse(process.argv[2]);
+const job = JSON.parse(process.env.JOB);
 const startedMs = performance.now();
-const signal = new AbortController().signal;
+const stop = new AbortController();
+const {signal} = stop;
 const store = openS3Store({
   bucket: 'bench',
   prefix: job.prefix ?? 'sets',
@@ -62,6 +63,23 @@ const jobs = {
     );
     return {stored: part.ciphertext.bytes, plain: part.plaintext.bytes};
   },
+  /** Cancels a set in the middle, and says how long it took until nothing of it was left. */
+  async cancel() {
+    let cancelledMs = 0;
+    setTimeout(() => {
+      cancelledMs = performance.now();
+      stop.abort();
+    }, job.afterMs).unref();
+    const outcome = await jobs.set().then(
+      () => 'sealed',
+      (error) => error.code,
+    );
+    const tookMs = performance.now() - cancelledMs;
+    const left = [];
+    for await (const {key} of store.list('')) left.push(key);
+    for await (const {key} of store.unfinished('')) left.push(`upload of ${key}`);
+    return {outcome, tookMs, left};
+  },
   async readBack() {
     const manifest = await readManifest(store, series, job.id);
     await checkDigests({store, manifest, signal});
@@ -85,5 +103,10 @@ const jobs = {
 const result = await jobs[job.what]();
 store.close();
 console.log(
-  JSON.stringify({...result, wallMs: performance.now() - startedMs, rssMB: process.resourceUsage().maxRSS / 1024}),
+  JSON.stringify({
+    ...result,
+    workMs: performance.now() - startedMs,
+    rssMB: process.resourceUsage().maxRSS / 1024,
+    written: process.resourceUsage().fsWrite * 512,
+  }),
 );

@@ -1,6 +1,6 @@
-// npm run bench -- vercel-upload [--files 5000] [--megabytes 200] [--rounds 3] [--archive auto|tgz|none] [--cli PATH]
-// Deploys the same folder to the stand-in with our adapter and with the platform's command line, in turn, each in a
-// process of its own. Tells time, peak memory and requests.
+// npm run bench -- vercel-upload [--files 5000] [--megabytes 200] [--rounds 3] [--archive auto|tgz|none] [--cli PATH]: the
+// same folder goes to the stand-in by our adapter and by the platform's command line, in turn, each in a process of its
+// own. Tells time, peak memory and requests.
 import {spawn} from 'node:child_process';
 import {randomFillSync} from 'node:crypto';
 import {existsSync} from 'node:fs';

@@ -91,7 +91,7 @@ class Seal {
 
   /** Every full piece; what is left waits, so that the last piece is never empty. */
   *full(): Generator<Buffer> {
-    while (this.#bytes > pieceBytes) yield this.#take(pieceBytes, [partialHeader]);
+    while (this.#bytes > pieceBytes) yield* this.#take(pieceBytes, [partialHeader]);
   }
 
   *end(): Generator<Buffer> {
@@ -101,22 +101,20 @@ class Seal {
     this.#waiting.push(digest, this.#cipher.final());
     this.#bytes += digest.length;
     yield* this.full();
-    yield this.#take(this.#bytes, definiteLength(this.#bytes));
+    yield* this.#take(this.#bytes, definiteLength(this.#bytes));
   }
 
-  #take(length: number, header: readonly number[]): Buffer {
-    const piece = Buffer.allocUnsafeSlow(header.length + length);
-    piece.set(header);
-    let filled = header.length;
-    while (filled < piece.length) {
-      const next = this.#waiting.shift()!;
-      const part = next.subarray(0, piece.length - filled);
-      piece.set(part, filled);
-      filled += part.length;
-      if (part.length < next.length) this.#waiting.unshift(next.subarray(part.length));
-    }
+  /** As views of what was encrypted: nothing is copied. */
+  *#take(length: number, header: readonly number[]): Generator<Buffer> {
+    yield Buffer.from(header);
     this.#bytes -= length;
-    return piece;
+    for (let left = length; left > 0; ) {
+      const next = this.#waiting.shift()!;
+      const part = next.subarray(0, left);
+      if (part.length < next.length) this.#waiting.unshift(next.subarray(part.length));
+      left -= part.length;
+      yield part;
+    }
   }
 }
 
