@@ -80,8 +80,7 @@ export async function* decryptWith(
     const message = await readMessage({binaryMessage: ReadableStream.from(watched()) as never});
     const {data} = await decrypt({
       message,
-      decryptionKeys: openers.flatMap((opener) => (isPassphrase(opener) ? [] : [opener.key])),
-      passwords: openers.filter(isPassphrase).map(({passphrase}) => passphrase),
+      ...waysIn(openers),
       format: 'binary',
       config: {allowUnauthenticatedStream: true},
     });
@@ -91,6 +90,13 @@ export async function* decryptWith(
     throw openers.length > 0 && openers.every(isPassphrase) ? wrongPassphrase(error) : decryptFailure(error);
   }
   if (feeding) throw feeding.error;
+}
+
+/** The library takes an empty list of either kind for the one way to try. */
+function waysIn(openers: readonly Opener[]): {decryptionKeys?: PrivateKey[]; passwords?: string[]} {
+  const decryptionKeys = openers.flatMap((opener) => (isPassphrase(opener) ? [] : [opener.key]));
+  const passwords = openers.filter(isPassphrase).map(({passphrase}) => passphrase);
+  return {...(decryptionKeys.length ? {decryptionKeys} : {}), ...(passwords.length ? {passwords} : {})};
 }
 
 /** Callers have compared the bytes with their digests before, so that nothing but the passphrase is left to be wrong. */
