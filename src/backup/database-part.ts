@@ -4,6 +4,7 @@ import {dumpClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import {chooseCompression, type DumpCompression, startDump} from '../postgres/dump.js';
 import {readGlobals} from '../postgres/globals.js';
+import {holdStill} from '../postgres/hold-still.js';
 import {type Depth, type Inventory, tableNames, takeInventory} from '../postgres/inventory.js';
 import {readServerFacts, type ServerFacts} from '../postgres/server-facts.js';
 import {openSession, type Session} from '../postgres/session.js';
@@ -51,10 +52,9 @@ export async function openDatabase(
     const facts = await readServerFacts(session);
     const tools = await dumpClient(facts.major, env);
     const compression = await chooseCompression(tools, env, {around: request.compression === 'stream'});
-    await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const snapshot = await holdStill(session, request.lockWaitMs ?? 60_000);
     await refuseWrongDatabase(session, request);
-    const [row] = await session.query<{id: string}>('SELECT pg_export_snapshot() AS id');
-    return new HeldDatabase(session, facts, tools, compression, row!.id, request, env, signal);
+    return new HeldDatabase(session, facts, tools, compression, snapshot, request, env, signal);
   } catch (error) {
     await session.close();
     throw error;
@@ -79,7 +79,10 @@ class HeldDatabase implements DatabaseSource {
     signal: AbortSignal,
   ) {
     let dump: ReturnType<typeof startDump> | undefined;
-    const {connection, lockWaitMs = 60_000, idleLimitMs = 300_000} = request;
+    const {connection, idleLimitMs = 300_000} = request;
+    // Every table is locked by this session, so that pg_dump can only wait for a migration that waits for us. Both would
+    // wait for ever, and every user behind them.
+    const lockWaitMs = Math.min(request.lockWaitMs ?? 2_000, 2_000);
     async function* stream() {
       dump = startDump({connection, tools, compression, snapshot, env, signal, lockWaitMs, idleLimitMs});
       yield* dump.stream;
@@ -118,6 +121,7 @@ class HeldDatabase implements DatabaseSource {
       ctype: facts.ctype,
       databaseBytes: facts.databaseBytes,
       inRecovery: facts.inRecovery,
+      ...(facts.replayedAt ? {replayedAt: facts.replayedAt} : {}),
       collationMismatch: facts.collationMismatch,
       snapshot: this.snapshot,
       depth: this.request.depth,
@@ -146,7 +150,11 @@ class HeldDatabase implements DatabaseSource {
       ...(this.#hasGlobals
         ? []
         : ['Roles are not in this set: the backup role may not read them. A restore elsewhere needs `owners: drop`.']),
-      ...(facts.inRecovery ? ['The source is a standby: it may lag behind its primary.'] : []),
+      ...(facts.inRecovery
+        ? [
+            `The source is a standby: it ${facts.replayedAt ? `had replayed everything up to ${facts.replayedAt}` : 'does not say how far it lags'}.`,
+          ]
+        : []),
     ];
   }
 

@@ -188,6 +188,13 @@ function connectFailure(connection: Connection, error: unknown): Failure {
 function queryFailure(error: unknown): Failure {
   const {code = ''} = error as {code?: string};
   const lost = !code || code.startsWith('08') || code.startsWith('57P');
+  if (code === '55P03')
+    return new Failure('DATABASE_LOCKED', `The database answered ${code}: ${messageOf(error)}`, {
+      remedy: 'Another session holds a lock, most often a migration: let it end, then run again.',
+      retryable: true,
+      cause: error,
+      details: {code},
+    });
   return new Failure(
     code === '42501' ? 'DATABASE_RIGHTS' : 'DATABASE_QUERY',
     `The database answered${code ? ` ${code}` : ''}: ${messageOf(error)}`,
