@@ -21,7 +21,7 @@ import {
   seriesOf,
 } from '../../src/release/backup-access.js';
 import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
-import {checkFreshness, retain, retentionRules, setsOfReleases} from '../../src/release/backup-upkeep.js';
+import {checkFreshness, checkProof, retain, retentionRules, setsOfReleases} from '../../src/release/backup-upkeep.js';
 import {databaseConnection} from '../../src/release/database-access.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
@@ -159,23 +159,37 @@ async function reportFreshness(
   const key = `freshness ${config.product}/${config.environment}`;
   try {
     const {id, ageMs} = await checkFreshness(store, series, maxAgeMs, Date.now(), runner.signal);
+    const drillAgeMs = await checkProof(store, series, inputs['max-drill-age'], Date.now(), runner.signal);
     if (inputs.alarm) await clearAlarm(inputs['github-token'], runner, key, `The set ${id} is there.`);
     return {
-      outputs: {'set-id': id, 'age-ms': Math.round(ageMs)},
-      summary: `### Newest sound set\n\n\`${id}\`, ${formatDuration(ageMs)} old.`,
+      outputs: {
+        'set-id': id,
+        'age-ms': Math.round(ageMs),
+        ...(drillAgeMs === undefined ? {} : {'drill-age-ms': Math.round(drillAgeMs)}),
+      },
+      summary: `### Newest sound set\n\n\`${id}\`, ${formatDuration(ageMs)} old. A set was last proven ${drillAgeMs === undefined ? 'never' : `${formatDuration(drillAgeMs)} ago`}.`,
     };
   } catch (error) {
-    if (!(error instanceof Failure) || error.code !== 'BACKUP_STALE') throw error;
-    const summary = `### Backups have stopped\n\n${cell(error.message)}`;
+    if (!(error instanceof Failure) || !(error.code in alarms)) throw error;
+    const {heading, title} = alarms[error.code as keyof typeof alarms];
+    const summary = `### ${heading}\n\n${cell(error.message)}`;
     if (inputs.alarm)
       await raiseAlarm(inputs['github-token'], runner, {
         key,
-        title: `Backups of ${config.product} have stopped`,
+        title: title(config.product),
         body: alarmBody(error, summary),
       });
     return {outputs: {}, summary, failure: error};
   }
 }
+
+const alarms = {
+  BACKUP_STALE: {heading: 'Backups have stopped', title: (product: string) => `Backups of ${product} have stopped`},
+  BACKUP_UNPROVEN: {
+    heading: 'Nothing proves the backups',
+    title: (product: string) => `Backups of ${product} are no longer proven`,
+  },
+};
 
 /** Removes everything of a set that this step began and did not seal. A sealed set is left alone. */
 export async function cleanUp(inputs: BackupInputs, runner: Run): Promise<void> {

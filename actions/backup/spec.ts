@@ -85,6 +85,10 @@ export const spec = defineAction({
     'max-age': duration({
       doc: 'For `freshness`: how old the newest set may be. Default: `backup.schedule` of the file.',
     }),
+    'max-drill-age': duration({
+      doc: 'For `freshness`: how long ago a set may last have been proven by decrypting or restoring it. Default: only shown.',
+      example: '8d',
+    }),
     alarm: flag({
       default: 'true',
       doc: 'For `freshness`: a stale series opens one issue or adds to the open one, a fresh one closes it (`issues: write`).',
@@ -114,6 +118,7 @@ export const spec = defineAction({
     verified: '`true` when every stored byte was read back and compared before the seal.',
     reused: '`true` when a fresh set was reused instead of made.',
     'age-ms': 'For `freshness`: age of the newest sound set.',
+    'drill-age-ms': 'For `freshness`: how long ago a set was last proven; empty when never.',
     removed: 'For `retain`: number of sets removed.',
     planned: 'For `retain`: number of sets the plan wants to remove.',
   },

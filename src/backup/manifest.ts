@@ -69,6 +69,8 @@ const database = open({
   ctype: z.string(),
   databaseBytes: size,
   inRecovery: z.boolean(),
+  /** On a standby: when the last change that it had was made. */
+  replayedAt: time.optional(),
   collationMismatch: z.boolean().optional(),
   snapshot: z.string(),
   depth: z.enum(['digests', 'counts', 'off']),

@@ -42,6 +42,14 @@ export async function recordVerification(
   return key;
 }
 
+/** When the newest of these marks was left, epoch milliseconds: `verified-20261122T031500Z.json` tells. */
+export function markedAt(marks: readonly string[]): number | undefined {
+  const stamp = /-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.json$/.exec([...marks].sort().at(-1) ?? '');
+  if (!stamp) return undefined;
+  const [, year, month, day, hour, minute, second] = stamp.map(Number);
+  return Date.UTC(year!, month! - 1, day!, hour!, minute!, second!);
+}
+
 /** Reads one result. @throws Failure STORE_NOT_FOUND; a ZodError for foreign text */
 export async function readVerification(store: Store, key: string): Promise<Verification> {
   return schema.parse(JSON.parse((await readAll(store, key)).toString('utf8')));

@@ -44,6 +44,16 @@ const causes: ReadonlyArray<readonly [pattern: RegExp, code: string, remedy: str
     'A value is too large to be dumped as text (about 500 MB); find it with max(octet_length(column)) and store it outside the database.',
   ],
   [
+    /input file appears to be a text format dump/,
+    'ARCHIVE',
+    'This is a plain dump of another tool, which pg_restore does not read: look at it, then load it into an empty database with psql by hand.',
+  ],
+  [
+    /error: could not execute query: ERROR: {2}(function|type|operator|relation) .* does not exist/,
+    'DATABASE_SEARCH_PATH',
+    'A function uses a name without its schema, and a restore runs without search_path. Pin it where it is defined, `ALTER FUNCTION <name> SET search_path = public`, and make a new set.',
+  ],
+  [
     /canceling statement due to (statement|lock) timeout/,
     'DATABASE_LOCKED',
     'Another session holds a lock, most often a migration: let it end, then run again.',

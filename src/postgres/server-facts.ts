@@ -16,6 +16,8 @@ export interface ServerFacts {
   readonly ctype: string;
   /** True for a standby: its copy may lag behind. */
   readonly inRecovery: boolean;
+  /** On a standby: when the last change that it has was made, ISO 8601; undefined when it has replayed none. */
+  readonly replayedAt: string | undefined;
   /** True when indexes may be sorted by rules that the running system no longer has. */
   readonly collationMismatch: boolean;
   readonly superuser: boolean;
@@ -50,7 +52,13 @@ export async function readServerFacts(session: Session): Promise<ServerFacts> {
     superuser: Boolean(row!['superuser']),
     systemIdentifier: await systemIdentifier(session),
     collationMismatch: major >= 15 && (await collationMismatch(session)),
+    replayedAt: row!['recovery'] ? await replayedAt(session) : undefined,
   };
+}
+
+async function replayedAt(session: Session): Promise<string | undefined> {
+  const [row] = await session.query<{at: Date | null}>('SELECT pg_last_xact_replay_timestamp() AS at');
+  return row?.at?.toISOString();
 }
 
 async function systemIdentifier(session: Session): Promise<string | undefined> {

@@ -8,8 +8,10 @@ import {
   type RetentionRequest,
 } from '../backup/retention.js';
 import type {RetentionRules} from '../backup/retention-plan.js';
+import {listNames} from '../backup/set-list.js';
 import type {Series, SetId} from '../backup/set-name.js';
 import {findSoundSet} from '../backup/sound-set.js';
+import {markedAt} from '../backup/verification.js';
 import type {BackupConfig} from '../config/schema.js';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure} from '../kernel/errors.js';
@@ -84,4 +86,31 @@ export async function checkFreshness(
       {remedy, details: {ageMs}},
     );
   return {id: newest.id, ageMs};
+}
+
+/**
+ * How long ago a set was last proven by decrypting or restoring it, by the marks beside the sets; undefined: never.
+ * @throws Failure BACKUP_UNPROVEN when that is longer than `maxAgeMs`: a key or a restore may have been lost unseen.
+ */
+export async function checkProof(
+  store: Store,
+  series: Series,
+  maxAgeMs: number | undefined,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const {listed} = await listNames(store, series, {signal});
+  const times = listed.flatMap(({verifications}) => markedAt(verifications) ?? []);
+  const ageMs = times.length ? nowMs - Math.max(...times) : undefined;
+  if (maxAgeMs === undefined || (ageMs !== undefined && ageMs <= maxAgeMs)) return ageMs;
+  throw new Failure(
+    'BACKUP_UNPROVEN',
+    ageMs === undefined
+      ? `No set of ${series.project}/${series.environment} was ever proven`
+      : `The last proof of a set is ${formatDuration(ageMs)} old; ${formatDuration(maxAgeMs)} are allowed`,
+    {
+      remedy: 'Run the restore drill, with the private key, and look at why it stopped or fails.',
+      details: {...(ageMs === undefined ? {} : {ageMs})},
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import {manifestTime} from '../backup/manifest.js';
-import {newestSets, type SealedSet} from '../backup/set-list.js';
+import {newestSets} from '../backup/set-list.js';
 import {isSound} from '../backup/sound-set.js';
+import {markedAt} from '../backup/verification.js';
 import type {Config} from '../config/schema.js';
 import {formatDuration} from '../kernel/duration.js';
 import {isAbort, messageOf} from '../kernel/errors.js';
@@ -35,7 +36,7 @@ export function backupFreshness(
       let seen = 0;
       for await (const set of newestSets(store, seriesOf(config), {signal})) {
         if (isSound(set)) found.sound ??= manifestTime(set.manifest);
-        found.proved ??= provedAt(set);
+        found.proved ??= markedAt(set.verifications);
         if ((found.sound && found.proved) || ++seen >= maxSets) break;
       }
       const times = [found.sound, found.proved];
@@ -55,12 +56,4 @@ export function askedEvery<T>(ms: number, ask: () => Promise<T>, now: () => numb
     if (!kept || now() - kept.atMs >= ms) kept = {atMs: now(), value: await ask()};
     return kept.value;
   };
-}
-
-/** `verified-20261122T031500Z.json` tells when. */
-function provedAt({verifications}: SealedSet): number | undefined {
-  const stamp = /verified-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(verifications.at(-1) ?? '');
-  if (!stamp) return undefined;
-  const [, year, month, day, hour, minute, second] = stamp.map(Number);
-  return Date.UTC(year!, month! - 1, day!, hour!, minute!, second!);
 }
