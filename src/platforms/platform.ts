@@ -148,7 +148,9 @@ export interface Platform {
   /**
    * Puts the component back on the anchor and reads it back. Already there: verified, not touched. `abandoned` names
    * deployments of the failed release that must not go live later: those still in flight are cancelled, and with
-   * `abandonedCommit` also those of that commit whose ids a killed run could not note.
+   * `abandonedCommit` also those of that commit whose ids a killed run could not note. `newerThanMs` (epoch): where a
+   * deployment is a process with state of its own, one that serves the right content but began earlier is started
+   * again, so that it meets a database that was put in place since, and its migrations run.
    */
   rollback(
     anchor: Anchor,
@@ -158,6 +160,7 @@ export interface Platform {
       readonly timeoutMs: number;
       readonly dryRun?: boolean;
       readonly allowRebuild?: boolean;
+      readonly newerThanMs?: number;
       readonly reason: string;
     },
   ): Promise<Rollback>;

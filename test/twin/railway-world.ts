@@ -31,7 +31,7 @@ type Mutation {
   serviceInstanceDeployV2(environmentId: String!, serviceId: String!, commitSha: String): String
   serviceInstanceUpdate(environmentId: String, serviceId: String!, input: ServiceInstanceUpdateInput!): Boolean!
   deploymentRollback(id: String!): Boolean!
-  deploymentRedeploy(id: String!): Deployment!
+  deploymentRedeploy(id: String!, usePreviousImageTag: Boolean): Deployment!
   deploymentCancel(id: String!): Boolean!
 }
 input DeploymentListInput { projectId: String environmentId: String serviceId: String }
@@ -361,8 +361,10 @@ export class World {
       this.make(target.meta, imageScript, this.rollbackDelay);
       return true;
     },
-    deploymentRedeploy: ({id}: {id: string}, context: Context) => {
+    deploymentRedeploy: ({id, usePreviousImageTag}: {id: string; usePreviousImageTag?: boolean}, context: Context) => {
       this.demand(context, true);
+      if (usePreviousImageTag && !this.get(id)!.canRollback)
+        throw new GraphQLError('Deployment image is no longer available', {extensions: {code: 'BAD_USER_INPUT'}});
       this.mutations.push('deploymentRedeploy');
       return wire(this.make(this.get(id)!.meta, buildScript));
     },

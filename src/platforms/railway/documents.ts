@@ -230,6 +230,13 @@ export const redeployDocument = document<{deploymentRedeploy: {id: string}}, {id
   '($id: String!) { deploymentRedeploy(id: $id) { id } }',
 );
 
+/** Today's variables over the image that is kept: no build. */
+export const startAgainDocument = document<{deploymentRedeploy: {id: string}}, {id: string}>(
+  'mutation',
+  'deploymentStartAgain',
+  '($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }',
+);
+
 export const cancelDocument = document<{deploymentCancel: boolean}, {id: string}>(
   'mutation',
   'deploymentCancel',
@@ -385,6 +392,7 @@ export const allDocuments: ReadonlyArray<{readonly name: string; readonly kind: 
   setImageDocument,
   rollbackDocument,
   redeployDocument,
+  startAgainDocument,
   cancelDocument,
   variableNamesDocument,
   deploymentVariablesDocument,

@@ -209,6 +209,7 @@ class Railway implements Deployer, RailwayExtras {
       readonly timeoutMs: number;
       readonly dryRun?: boolean;
       readonly allowRebuild?: boolean;
+      readonly newerThanMs?: number;
       readonly reason: string;
     },
   ): Promise<Rollback> {
@@ -219,6 +220,7 @@ class Railway implements Deployer, RailwayExtras {
       timeoutMs: call.timeoutMs,
       dryRun: call.dryRun ?? false,
       allowRebuild: call.allowRebuild ?? false,
+      ...(call.newerThanMs !== undefined && {newerThanMs: call.newerThanMs}),
       reason: call.reason,
       mask: this.mask,
       hosts: this.hosts,

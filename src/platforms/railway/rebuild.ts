@@ -1,7 +1,7 @@
 import type {Anchor} from '../platform.js';
 import {cleanLine} from './clean.js';
 import {setImage} from './creation.js';
-import {deployDocument, deploymentsDocument, redeployDocument} from './documents.js';
+import {deployDocument, deploymentsDocument, redeployDocument, startAgainDocument} from './documents.js';
 import {type DeploymentFacts, factsList} from './facts.js';
 import {onceOnly} from './once-only.js';
 import {ids, type ServiceState} from './service-state.js';
@@ -40,9 +40,25 @@ export async function rebuild(
   plan: RebuildPlan,
 ): Promise<string> {
   if ('image' in way.from) await setImage(session, target, way.from.image, state);
+  return makeOne(session, target, plan, {what: 'the start of the rebuild', send: () => send(session, target, way)});
+}
+
+/** Makes a new deployment from the kept image of one, at most once. @returns the new deployment's id. */
+export async function startAgain(session: Session, target: Target, id: string, plan: RebuildPlan): Promise<string> {
+  return makeOne(session, target, plan, {
+    what: 'the new start',
+    send: async () => (await session.once(startAgainDocument, {id})).deploymentRedeploy?.id || undefined,
+  });
+}
+
+function makeOne(
+  session: Session,
+  target: Target,
+  plan: RebuildPlan,
+  write: {readonly what: string; readonly send: () => Promise<string | undefined>},
+): Promise<string> {
   return onceOnly(session, {
-    what: 'the start of the rebuild',
-    send: () => send(session, target, way),
+    ...write,
     find: async () => {
       const {deployments} = await session.once(deploymentsDocument, {...ids(target), first: 50});
       return factsList(deployments).findLast((row) => !plan.known.has(row.id) && plan.isOurs(row))?.id;

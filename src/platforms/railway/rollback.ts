@@ -9,7 +9,7 @@ import type {DeploymentFacts} from './facts.js';
 import {type End, follow} from './follow.js';
 import {liveOf} from './live.js';
 import {badEnd} from './outcome.js';
-import {type Rebuild, rebuild} from './rebuild.js';
+import {type Rebuild, rebuild, startAgain} from './rebuild.js';
 import {rollBackTo} from './restored-deployment.js';
 import {notServing, readState, type ServiceState} from './service-state.js';
 import type {Session} from './session.js';
@@ -25,6 +25,8 @@ export interface RollbackPlan {
   readonly timeoutMs: number;
   readonly dryRun: boolean;
   readonly allowRebuild: boolean;
+  /** A deployment of the anchor's content that is older is started again; see the port. */
+  readonly newerThanMs?: number;
   readonly reason: string;
   readonly mask: (value: string) => void;
   readonly hosts?: readonly string[];
@@ -66,12 +68,18 @@ class Restoration {
     this.hosts = this.plan.hosts ?? before.hosts ?? [];
     const state = await this.withoutAbandoned(before);
     const there = this.alreadyThere(state);
-    if (there) return this.result('already', 'none', there, state);
+    if (there && this.isNewEnough(there)) return this.result('already', 'none', there, state);
     this.warnOfOthers(state, before);
     const resumed = this.onItsWay(state);
     if (this.plan.dryRun) return this.rehearsed(resumed, state);
-    const made = resumed ? {id: resumed.id, by: 'rollback' as const} : await this.start(state);
+    const made = resumed
+      ? {id: resumed.id, by: 'rollback' as const}
+      : await (there ? this.startAgain(there, state) : this.start(state));
     return this.prove(made.id, made.by);
+  }
+
+  private isNewEnough(row: DeploymentFacts): boolean {
+    return row.createdAtMs >= (this.plan.newerThanMs ?? 0);
   }
 
   private async withoutAbandoned(before: ServiceState): Promise<ServiceState> {
@@ -92,7 +100,9 @@ class Restoration {
     // When the abandoned release was of the anchor's own commit, content cannot tell the two apart.
     const ambiguous = state.recent.some((row) => this.abandoned.has(row.id) && hasContentOf(this.anchor, row));
     if (ambiguous) return undefined;
-    return pending(state).find((row) => classOf(row.status) === 'in-flight' && hasContentOf(this.anchor, row));
+    return pending(state).find(
+      (row) => classOf(row.status) === 'in-flight' && hasContentOf(this.anchor, row) && this.isNewEnough(row),
+    );
   }
 
   private warnOfOthers(state: ServiceState, before: ServiceState): void {
@@ -127,12 +137,29 @@ class Restoration {
     }
   }
 
+  /** What serves is right, but began before something that it has to begin after. */
+  private async startAgain(
+    serving: DeploymentFacts,
+    state: ServiceState,
+  ): Promise<{id: string; by: 'rollback' | 'rebuild'}> {
+    const known = new Set([...state.recent, ...state.active].map((row) => row.id));
+    const name = cleanLine(serving.id, 80);
+    this.session.call.progress(`railway: starting deployment ${name} again`);
+    const isOurs = (row: DeploymentFacts) => hasContentOf(this.anchor, row);
+    const {deadlineMs} = this;
+    try {
+      return {id: await startAgain(this.session, this.target, serving.id, {known, isOurs, deadlineMs}), by: 'rollback'};
+    } catch (error) {
+      return this.build(this.insteadOf(serving.id, state, error), state, known);
+    }
+  }
+
   /** `canRollback` may have been out of date; any other failure is thrown on. */
   private insteadOf(id: string, state: ServiceState, error: unknown): Rebuild {
-    const refusals = ['RAILWAY_REFUSED', 'RAILWAY_STATE', 'RAILWAY_DEPLOYMENT_NOT_FOUND'];
+    const refusals = ['RAILWAY_REFUSED', 'RAILWAY_STATE', 'RAILWAY_INPUT', 'RAILWAY_DEPLOYMENT_NOT_FOUND'];
     if (!(error instanceof Failure) || !refusals.includes(error.code)) throw error;
     const kept = state.recent.find((row) => row.id === id);
-    const why = `Railway refused the rollback: ${error.message}`;
+    const why = `Railway refused to use the kept image: ${error.message}`;
     return rebuilding(this.anchor, state, kept, this.plan.allowRebuild, why);
   }
 
