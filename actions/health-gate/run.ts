@@ -11,6 +11,7 @@ import {mergeEvidence, writeEvidence} from '../../src/release/gate-evidence.js';
 import {bearerInput, failedCheckAnnotations, gateChecks, gateSettings, locate} from '../../src/release/gate-plan.js';
 import {railwayTraffic} from '../../src/release/gate-traffic.js';
 import {openLedger} from '../../src/release/ledger-access.js';
+import {bypassHeader, operatorBypass} from '../../src/release/maintenance-bypass.js';
 import {gateSummary, mergeSummary} from '../../src/report/gate-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -107,6 +108,7 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
   const candidate: GateSide = {
     urls: known(urls),
     ...(bypass ? {protectionBypass: bypass} : {}),
+    ...(inputs['behind-maintenance'] ? {headers: pastTheBlock(inputs, config, runner)} : {}),
     ...(commit ? {commit} : {}),
     ...(inputs['ready-at'] ? {readyAtMs: Date.parse(inputs['ready-at'])} : {}),
   };
@@ -128,6 +130,22 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
     resolveSecret: (name) => (name === bearerInput ? inputs['bearer-token'] : secretOf(name)),
     ...(inputs.place ? {place: inputs.place} : {}),
   };
+}
+
+/** @throws refusal INPUT when nothing says what gets past the block. */
+function pastTheBlock(inputs: GateInputs, config: Config | undefined, runner: Run): Readonly<Record<string, string>> {
+  const secret = operatorBypass(inputs['bypass-secret'], inputs['railway-token']);
+  if (secret === undefined && config && !config.backend) return {};
+  if (secret === undefined)
+    throw refusal('INPUT', 'The inputs were', [
+      {
+        where: 'input `behind-maintenance`',
+        what: 'needs `railway-token` or `bypass-secret`, and neither was given',
+        remedy: 'Pass the same one as to the maintenance action',
+      },
+    ]);
+  runner.mask(secret);
+  return {[bypassHeader]: secret};
 }
 
 const liveWarmUpMs = 5_000;

@@ -1,6 +1,6 @@
 import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {checkInputs, choice, integer, list, policyInputs, text, url} from '../../src/release/gate-inputs.js';
-import {configInputs, railwayInputs, releaseInputs, vercelInputs} from '../../src/release/inputs.js';
+import {configInputs, flag, railwayInputs, releaseInputs, secret, vercelInputs} from '../../src/release/inputs.js';
 import {defineAction} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
@@ -46,6 +46,13 @@ export const spec = defineAction({
     }),
     'vercel-protection-bypass': vercelInputs['vercel-protection-bypass'],
     ...checkSecretsInput,
+    'behind-maintenance': flag({
+      default: 'false',
+      doc: 'Probe the backend past the block of maintenance mode. The frontend is probed at `frontend-url`, which must then be an immutable address.',
+    }),
+    'bypass-secret': secret({
+      doc: 'For `behind-maintenance`: the secret given to the maintenance action. Default: the one derived from `railway-token`.',
+    }),
     ...policyInputs,
     'railway-token': railwayInputs['railway-token'],
     'fail-on': list({

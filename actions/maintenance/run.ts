@@ -1,5 +1,6 @@
 import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure} from '../../src/kernel/errors.js';
+import type {ReleaseRecord} from '../../src/ledger/record.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {
@@ -8,6 +9,7 @@ import {
   type MaintenanceContext,
   type SideResult,
 } from '../../src/release/maintenance.js';
+import {operatorBypass} from '../../src/release/maintenance-bypass.js';
 import {type MaintenanceState, readMaintenance} from '../../src/release/maintenance-window.js';
 import {readProduct} from '../../src/release/product.js';
 import {cell, oneLine, table} from '../../src/report/text.js';
@@ -38,12 +40,16 @@ export async function run(inputs: MaintenanceInputs, runner: Run): Promise<Resul
     return report('off', left.sides, {startedMs, runner});
   }
   const untilMs = Date.now() + (inputs.for ?? config.maintenance.for);
-  const entered = await enterMaintenance(context, {
-    reason: inputs.reason,
+  const bypass = operatorBypass(inputs['bypass-secret'], inputs['railway-token']);
+  if (bypass) runner.mask(bypass);
+  const entered = await enterMaintenance(context, {reason: inputs.reason, untilMs, ...(bypass && {bypass})});
+  return report('on', entered.sides, {
+    startedMs,
+    runner,
     untilMs,
-    ...(inputs['bypass-secret'] && {bypass: inputs['bypass-secret']}),
+    operatorUrl: entered.record.anchors.frontend?.url,
+    window: entered.record,
   });
-  return report('on', entered.sides, {startedMs, runner, untilMs, operatorUrl: entered.record.anchors.frontend?.url});
 }
 
 function status(state: MaintenanceState): Result {
@@ -72,12 +78,13 @@ interface Ending {
   readonly runner: Run;
   readonly untilMs?: number;
   readonly operatorUrl?: string | undefined;
+  readonly window?: Pick<ReleaseRecord, 'release' | 'createdAtMs'>;
 }
 
 function report(
   mode: 'on' | 'off',
   sides: readonly SideResult[],
-  {startedMs, runner, untilMs, operatorUrl}: Ending,
+  {startedMs, runner, untilMs, operatorUrl, window}: Ending,
 ): Result {
   const tookMs = Date.now() - startedMs;
   for (const side of sides) runner.log(`${side.component}: ${side.outcome}, ${oneLine(side.seen)}`);
@@ -91,6 +98,7 @@ function report(
       backend: seen('backend'),
       'duration-ms': tookMs,
       ...(mode === 'on' && {until: new Date(untilMs!).toISOString(), 'operator-url': operatorUrl}),
+      ...(window && {window: window.release, since: new Date(window.createdAtMs).toISOString()}),
     },
     summary: [
       `## ${failed.length ? '❌' : mode === 'on' ? '🚧' : '✅'} Maintenance mode ${failed.length ? `only partly ${mode}` : mode} after ${formatDuration(tookMs)}`,

@@ -19,7 +19,7 @@ export const spec = defineAction({
       minMs: 60_000,
     }),
     'bypass-secret': secret({
-      doc: 'Operators who send it in the header `x-switchback-bypass` get through to the backend.',
+      doc: 'Operators who send it in the header `x-switchback-bypass` get through to the backend. Default: one derived from `railway-token`, which the health gate knows too.',
     }),
     ...configInputs,
     ...vercelInputs,
@@ -31,6 +31,8 @@ export const spec = defineAction({
     frontend: 'What users get from the frontend, as seen from outside.',
     backend: 'What callers get from the backend, as seen from outside.',
     until: 'When the window counts as forgotten (ISO 8601), while it is on.',
+    window: 'Id of the open window in the ledger.',
+    since: 'When the open window began (ISO 8601); a repeated `on` joins the window that is open.',
     'operator-url': 'Immutable address of the frontend that was live: operators can look behind the page.',
     'duration-ms': 'From start to seen from outside.',
   },

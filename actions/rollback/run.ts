@@ -1,14 +1,17 @@
-import type {GateResult} from '../../src/gate/run-gate.js';
+import type {GateResult, GateSide} from '../../src/gate/run-gate.js';
 import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure, messageOf} from '../../src/kernel/errors.js';
 import {factOf, stateOf} from '../../src/ledger/history.js';
 import type {ReleaseRecord} from '../../src/ledger/record.js';
 import type {Component} from '../../src/platforms/platform.js';
+import {behindPage} from '../../src/release/behind-page.js';
 import {checkSecrets} from '../../src/release/check-secrets.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {closeIncident, reportIncident} from '../../src/release/incident.js';
 import {type LedgerAccess, openLedger, pinSentence} from '../../src/release/ledger-access.js';
 import {enterMaintenance, leaveMaintenance, type SideResult} from '../../src/release/maintenance.js';
+import {bypassHeader, operatorBypass} from '../../src/release/maintenance-bypass.js';
+import {meetsMaintenance} from '../../src/release/maintenance-seen.js';
 import {readMaintenance} from '../../src/release/maintenance-window.js';
 import {readProduct} from '../../src/release/product.js';
 import {gateProduct, liveUrls} from '../../src/release/product-gate.js';
@@ -26,6 +29,9 @@ import type {spec} from './spec.js';
 type RollbackInputs = Inputs<typeof spec>;
 type Product = Awaited<ReturnType<typeof readProduct>>;
 
+/** What the reason of a window begins with that a rollback opened itself. */
+const schemaReason = 'schema';
+
 /** The cancel that started this step must not stop it: the way back is walked to its end. */
 const ownSignal = () => AbortSignal.timeout(30 * 60_000);
 
@@ -42,6 +48,7 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
     (component) => config[component],
   );
   const platforms = await openPlatforms(config, inputs, wanted, {mask: runner.maskFound});
+  const meeting = meetsMaintenance(config);
   const plan = await planRollback(ledger.store, {
     to: inputs.to,
     components: wanted,
@@ -63,12 +70,19 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
       ...(override && {override: `schema-${obstacle!.verdict}`, by: actorOf(runner)}),
       ...Object.fromEntries(plan.targets.map(({component, anchor}) => [`to-${component}`, anchor.deploymentId])),
     });
-  const results = await rollBack(platforms, plan.targets, {
+  const window = (await meeting) ? (await readMaintenance(ledger.store)).record : undefined;
+  if (window) runner.log('Maintenance mode is on: its page stays up, and its end shows the restored frontend.');
+  const sides =
+    window && platforms.frontend
+      ? {...platforms, frontend: behindPage(platforms.frontend, ledger.store, window)}
+      : platforms;
+  const results = await rollBack(sides, plan.targets, {
     signal: ownSignal(),
     progress: (line) => runner.log(oneLine(line)),
     timeoutMs: inputs.timeout ?? 1_200_000,
     dryRun: inputs['dry-run'],
     allowRebuild: inputs['allow-rebuild'],
+    ...(inputs['newer-than'] && {newerThanMs: Date.parse(inputs['newer-than'])}),
     reason: inputs.reason,
   });
   const restoreMs = Date.now() - startedMs;
@@ -85,9 +99,11 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
       left: leftOver(results, undefined),
       override,
     });
+  const gate = await gateAgain(inputs, config, plan, results, runner, window);
   const still =
-    inputs.component === 'all' ? await endMaintenance(inputs, config, platforms, ledger, runner, results) : [];
-  const gate = await gateAgain(inputs, config, plan, results, runner);
+    window && openedByRollback(window) && gate?.verdict === 'pass' && inputs.component === 'all'
+      ? await endMaintenance(inputs, config, platforms, ledger, runner)
+      : [];
   const left = [...still, ...leftOver(results, gate)];
   const pin =
     inputs.pin && results.some((result) => result.state === 'restored')
@@ -110,8 +126,13 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
   return report;
 }
 
+/** Windows that a person opened are for a person to close. */
+function openedByRollback(window: ReleaseRecord): boolean {
+  return factOf(window, 'why')?.startsWith(schemaReason) ?? false;
+}
+
 /**
- * The restored frontend has taken the place of the maintenance page, so the backend opens with it, before the gate asks.
+ * What is restored passed its gate behind the page that a rollback had put up, so the page comes down.
  * @returns what is left to do by hand.
  */
 async function endMaintenance(
@@ -120,9 +141,7 @@ async function endMaintenance(
   platforms: Awaited<ReturnType<typeof openPlatforms>>,
   {store}: LedgerAccess,
   runner: Run,
-  results: readonly ComponentResult[],
 ): Promise<string[]> {
-  if (results.some((result) => result.state === 'failed') || !(await readMaintenance(store)).on) return [];
   const root = runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
   const call = {signal: ownSignal(), progress: (line: string) => runner.log(oneLine(line))};
   const commit = runner.env['GITHUB_SHA'] ?? '';
@@ -193,7 +212,7 @@ async function stopAtMaintenance({
   const root = runner.env['GITHUB_WORKSPACE'] ?? process.cwd();
   const context = {config, tokens: inputs, platforms, store: ledger.store, root, commit: plan.leaving!.commit, call};
   const {sides} = await enterMaintenance(context, {
-    reason: `schema ${obstacle.verdict} in ${obstacle.release}`,
+    reason: `${schemaReason} ${obstacle.verdict} in ${obstacle.release}`,
     untilMs: Date.now() + config.maintenance.for,
   });
   const down = sides
@@ -260,6 +279,7 @@ async function gateAgain(
   plan: RollbackPlan,
   results: readonly ComponentResult[],
   runner: Run,
+  window: ReleaseRecord | undefined,
 ): Promise<Pick<GateResult, 'verdict' | 'sentence'> | undefined> {
   if (!inputs.gate) return undefined;
   const untouched = results.every((result) => result.state === 'already');
@@ -268,9 +288,9 @@ async function gateAgain(
   const commit = plan.targets.find(({component}) => component === 'backend')?.anchor.commit;
   return runner.group('Gate over the restored product', () =>
     gateProduct(config, {
-      stage: 'live',
+      stage: window ? 'candidate' : 'live',
       candidate: {
-        urls: liveUrls(config),
+        ...(window ? pastThePage(inputs, config, results, window, runner) : {urls: liveUrls(config)}),
         ...(commit && {commit}),
         ...(inputs['vercel-protection-bypass'] && {protectionBypass: inputs['vercel-protection-bypass']}),
       },
@@ -279,6 +299,28 @@ async function gateAgain(
       progress: (line) => runner.log(oneLine(line)),
     }),
   );
+}
+
+/** Users get the page and the block; the gate looks behind both. */
+function pastThePage(
+  inputs: RollbackInputs,
+  config: Product['config'],
+  results: readonly ComponentResult[],
+  window: ReleaseRecord,
+  runner: Run,
+): Pick<GateSide, 'urls' | 'headers'> {
+  const bypass = operatorBypass(inputs['bypass-secret'], inputs['railway-token']);
+  if (bypass) runner.mask(bypass);
+  const frontend = frontendUrl(results) ?? window.anchors.frontend?.url;
+  return {
+    urls: {...liveUrls(config), ...(frontend && {frontend})},
+    ...(bypass && {headers: {[bypassHeader]: bypass}}),
+  };
+}
+
+function frontendUrl(results: readonly ComponentResult[]): string | undefined {
+  const result = results.find(({component}) => component === 'frontend');
+  return result && result.state !== 'failed' ? result.rollback.live.url : undefined;
 }
 
 function provenBefore(record: ReleaseRecord | undefined): boolean {
@@ -395,6 +437,7 @@ function finish({
       frontend: stateOn('frontend'),
       backend: stateOn('backend'),
       'frontend-deployment': servingOn('frontend'),
+      'frontend-url': frontendUrl(results),
       'backend-deployment': servingOn('backend'),
       verdict: gate?.verdict,
       'restore-ms': restoreMs,
@@ -438,7 +481,9 @@ function rowOf(component: Component, target: string, results: readonly Component
     now: rollback.live.deploymentId,
     by:
       rollback.by === 'none'
-        ? 'was there already, verified'
+        ? result.state === 'already'
+          ? 'was there already, verified'
+          : 'comes when maintenance mode ends'
         : rollback.by === 'rebuild'
           ? 'built again from the commit'
           : 'kept artefact',

@@ -1,6 +1,6 @@
 import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {configInputs, railwayInputs, vercelInputs, waitInput} from '../../src/release/inputs.js';
-import {choice, defineAction, duration, flag, text} from '../../src/runner/spec.js';
+import {choice, defineAction, duration, flag, secret, text} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
   name: 'rollback',
@@ -32,6 +32,11 @@ export const spec = defineAction({
       default: 'true',
       doc: 'Build the commit again when the platform no longer keeps its image. Slower, and said plainly.',
     }),
+    'newer-than': text({
+      pattern: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/,
+      shape: 'a time such as 2026-01-31T12:00:00Z',
+      doc: 'A backend that serves the right code but was started earlier is started again: after a database was restored, so that its migrations run.',
+    }),
     pin: flag({
       default: 'true',
       doc: 'Leave a pin: later releases stage and gate but do not promote until it is released or expires.',
@@ -41,7 +46,13 @@ export const spec = defineAction({
       default: 'false',
       doc: 'Bring old code back although the schema verdict says that it cannot run on the new schema, or that this cannot be told. Without it the automatic path stops at maintenance mode, and a rollback by hand changes nothing. Who set it stands in the ledger, the summary and the incident.',
     }),
-    gate: flag({default: 'true', doc: 'Gate the restored product before calling the rollback done.'}),
+    gate: flag({
+      default: 'true',
+      doc: 'Gate the restored product before calling the rollback done; while maintenance mode is on, behind its page.',
+    }),
+    'bypass-secret': secret({
+      doc: 'The secret given to the maintenance action, to gate behind its page. Default: the one derived from `railway-token`.',
+    }),
     incident: flag({default: 'true', doc: 'Open or update a GitHub issue about it (`issues: write`).'}),
     ...configInputs,
     ...waitInput,
@@ -55,6 +66,7 @@ export const spec = defineAction({
     frontend: 'restored, already, failed, skipped.',
     backend: 'restored, already, failed, skipped.',
     'frontend-deployment': 'Deployment that serves the frontend now, as read back.',
+    'frontend-url': 'Immutable address of that deployment.',
     'backend-deployment':
       'Deployment that serves the backend now; on Railway a rollback is a new deployment with the old image.',
     verdict: 'Verdict of the gate over the restored product.',

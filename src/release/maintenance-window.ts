@@ -43,3 +43,13 @@ function windowOf(record: ReleaseRecord): MaintenanceState {
     ...(factOf(record, 'why') && {reason: factOf(record, 'why')!}),
   };
 }
+
+/** Which deployment the frontend shows when this window ends: what was live before, unless a rollback chose another. */
+export function wayOut(record: ReleaseRecord): string | undefined {
+  return factOf(record, 'back-to') ?? record.anchors.frontend?.deploymentId;
+}
+
+/** Makes the end of an open window lead to another deployment, so that the page stays up meanwhile. */
+export async function leadTo(store: LedgerStore, record: ReleaseRecord, deploymentId: string): Promise<void> {
+  if (wayOut(record) !== deploymentId) await store.append(record.id, 'note', {'back-to': deploymentId});
+}

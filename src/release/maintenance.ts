@@ -5,8 +5,10 @@ import type {LedgerStore} from '../ledger/store.js';
 import type {PlatformCall} from '../platforms/platform.js';
 import type {Platforms, PlatformTokens} from './connection.js';
 import {openMaintenanceFrontend} from './deployers.js';
+import {bypassHeader} from './maintenance-bypass.js';
 import {maintenanceHeader, writePage} from './maintenance-page.js';
-import {maintenancePrefix, readMaintenance} from './maintenance-window.js';
+import {ask, isBlocked, showsPage} from './maintenance-seen.js';
+import {maintenancePrefix, readMaintenance, wayOut} from './maintenance-window.js';
 
 /**
  * Maintenance mode: the frontend is a prebuilt page with 503 and Retry-After, the backend an edge rule. Neither the app
@@ -54,7 +56,7 @@ async function openWindow(
 ): Promise<ReleaseRecord> {
   const [frontend, backend] = await Promise.all([
     platforms.frontend?.readLive(call),
-    platforms.backend?.readLive(call),
+    platforms.backend?.readLive(call).catch((error: unknown) => untold(error, call)),
   ]);
   const iso = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
   const record = await store.open({
@@ -70,6 +72,13 @@ async function openWindow(
   return record;
 }
 
+/** The edge rule needs no anchor, so a backend that is gone must not keep the page from going up. */
+function untold(error: unknown, {signal, progress}: PlatformCall): undefined {
+  if (signal.aborted) throw error;
+  progress(`What the backend runs could not be read, and is not needed to block it: ${messageOf(error)}`);
+  return undefined;
+}
+
 /**
  * Switches it off: the frontend goes back to what the record names, the backend loses only our rule.
  * @throws Failure MAINTENANCE_RECORD when the ledger has no window but the page is up: then what was live is unknown.
@@ -79,6 +88,7 @@ export async function leaveMaintenance(
 ): Promise<{record: ReleaseRecord | undefined; sides: SideResult[]}> {
   const {store, platforms, config} = context;
   const {record, unfinished} = await readMaintenance(store);
+  const backTo = record && wayOut(record);
   if (!record && platforms.frontend && (await showsPage(config.frontend!.url))) {
     throw new Failure(
       'MAINTENANCE_RECORD',
@@ -88,9 +98,7 @@ export async function leaveMaintenance(
   }
   if (record) await store.append(record.id, 'intent', {do: 'maintenance-off'});
   const sides = await Promise.all([
-    ...(platforms.frontend && record?.anchors.frontend
-      ? [side('frontend', () => hidePage(context, record.anchors.frontend!.deploymentId, unfinished))]
-      : []),
+    ...(platforms.frontend && backTo ? [side('frontend', () => hidePage(context, backTo, unfinished))] : []),
     ...(platforms.backend ? [side('backend', () => openBackend(context))] : []),
   ]);
   if (record && !sides.some((one) => one.outcome === 'failed'))
@@ -177,7 +185,7 @@ async function blockBackend(
     {
       body,
       openPaths: config.maintenance['open-paths'],
-      ...(bypass && {bypass: {header: 'x-switchback-bypass', value: bypass}}),
+      ...(bypass && {bypass: {header: bypassHeader, value: bypass}}),
     },
     call,
   );
@@ -210,24 +218,5 @@ async function lookUntil(call: PlatformCall, holds: () => Promise<boolean>, othe
       });
     call.signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
-}
-
-async function showsPage(url: string): Promise<boolean> {
-  const answer = await ask(url);
-  return answer?.headers.get(maintenanceHeader) === 'on';
-}
-
-async function isBlocked(url: string): Promise<boolean> {
-  const answer = await ask(`${url}/switchback-maintenance-probe`);
-  return answer?.status === 429 && answer.body.includes('"maintenance"');
-}
-
-async function ask(url: string): Promise<{status: number; headers: Headers; body: string} | undefined> {
-  try {
-    const answer = await fetch(url, {redirect: 'manual', cache: 'no-store', signal: AbortSignal.timeout(5_000)});
-    return {status: answer.status, headers: answer.headers, body: (await answer.text()).slice(0, 4_096)};
-  } catch {
-    return undefined;
   }
 }

@@ -15,6 +15,8 @@ export interface RollbackPlan {
   readonly leaving: ReleaseRecord | undefined;
   /** Every release that the way back passes over, newest first: the migrations of each of them stay. */
   readonly crossed: readonly ReleaseRecord[];
+  /** The release that is gone back to, when it is one of the ledger and not what was live before one. */
+  readonly goal?: ReleaseRecord;
   /** For people: what the targets are. */
   readonly description: string;
 }
@@ -69,6 +71,7 @@ export async function planRollback(
     targets: fromShipped(goal, abandonedBy, wanted.components),
     leaving: abandonedBy,
     crossed: abandonedBy ? history.slice(0, history.indexOf(goal)) : [],
+    goal,
     description: `${goal.release} (commit ${goal.commit.slice(0, 7)})`,
   };
 }

@@ -16,12 +16,17 @@ export type ComponentResult =
   | {readonly component: Component; readonly state: 'restored' | 'already'; readonly rollback: Rollback}
   | {readonly component: Component; readonly state: 'failed'; readonly failure: Failure};
 
+/** What going back needs of a platform. */
+export type RollbackSide = Pick<Platform, 'rollback' | 'name'>;
+
 export interface RollbackOptions {
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
   readonly timeoutMs: number;
   readonly dryRun: boolean;
   readonly allowRebuild: boolean;
+  /** A backend that began to run earlier is started again even when it is the target. */
+  readonly newerThanMs?: number;
   readonly reason: string;
 }
 
@@ -30,7 +35,7 @@ export interface RollbackOptions {
  * result stands for itself, and what failed is named with its remedy.
  */
 export async function rollBack(
-  platforms: Partial<Record<Component, Platform>>,
+  platforms: Partial<Record<Component, RollbackSide>>,
   targets: readonly RollbackTarget[],
   options: RollbackOptions,
 ): Promise<ComponentResult[]> {
@@ -38,7 +43,7 @@ export async function rollBack(
 }
 
 async function rollBackOne(
-  platform: Platform | undefined,
+  platform: RollbackSide | undefined,
   {component, anchor, abandoned, abandonedCommit}: RollbackTarget,
   options: RollbackOptions,
 ): Promise<ComponentResult> {
@@ -59,9 +64,7 @@ async function rollBackOne(
       ...(abandonedCommit && {abandonedCommit}),
       progress: say,
     });
-    say(
-      `${rollback.outcome === 'already' ? 'was there already, verified' : `${options.dryRun ? 'would be restored' : 'restored and read back'} as ${rollback.live.deploymentId}`} in ${formatDuration(rollback.durationMs)}`,
-    );
+    say(`${told(rollback, options.dryRun)} in ${formatDuration(rollback.durationMs)}`);
     if (rollback.by === 'rebuild') say('the platform no longer kept the image, so the commit was built again');
     rollback.warnings.forEach((warning) => say(`note: ${warning}`));
     return {component, state: rollback.outcome, rollback};
@@ -76,4 +79,10 @@ async function rollBackOne(
     say(`FAILED: ${failure.message}`);
     return {component, state: 'failed', failure};
   }
+}
+
+function told({outcome, by, live}: Rollback, dryRun: boolean): string {
+  if (outcome === 'already') return 'was there already, verified';
+  if (by === 'none') return `${live.deploymentId} is ready and comes when maintenance mode ends`;
+  return `${dryRun ? 'would be restored' : 'restored and read back'} as ${live.deploymentId}`;
 }
