@@ -266,7 +266,10 @@ async function describeRequest(inputs: BackupInputs, runner: Run, product: Opene
             connection,
             depth: inputs.measure,
             compression: inputs.compression,
-            expectedTables: inputs['expected-tables'] ?? config.database?.['expected-tables'] ?? [],
+            expectedTables: inputs['as-found']
+              ? []
+              : (inputs['expected-tables'] ?? config.database?.['expected-tables'] ?? []),
+            allowEmpty: inputs['as-found'],
           }
         : undefined,
     reason: inputs.reason ?? runner.env['GITHUB_EVENT_NAME'] ?? 'by hand',
@@ -275,6 +278,7 @@ async function describeRequest(inputs: BackupInputs, runner: Run, product: Opene
     trigger: triggerOf(runner),
     readBack: inputs['read-back'],
     allowShrink: inputs['allow-shrink'],
+    asFound: inputs['as-found'],
     manifestDetail: inputs['manifest-detail'],
   };
 }

@@ -67,6 +67,10 @@ export const spec = defineAction({
       example: '15m',
     }),
     'allow-shrink': flag({default: 'false', doc: 'Accepts a set that is much smaller than the one before it.'}),
+    'as-found': flag({
+      default: 'false',
+      doc: 'The snapshot of an incident: takes what is left as it is, without its expected tables and however small. Such a set is kept to be looked into; nothing picks it as the newest.',
+    }),
     reason: text({
       doc: 'Kept in the manifest. Default: the event that started the workflow.',
       example: 'before the data migration',

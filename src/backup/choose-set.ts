@@ -3,7 +3,7 @@ import {Failure} from '../kernel/errors.js';
 import {manifestTime} from './manifest.js';
 import type {SealedSet, SetListing} from './set-list.js';
 import {isSetId} from './set-name.js';
-import {isSound} from './sound-set.js';
+import {asFound, isSound} from './sound-set.js';
 
 export interface SetChoice {
   /** `newest`, or an id. */
@@ -44,8 +44,11 @@ export function chooseSet(listing: SetListing, choice: SetChoice, nowMs: number)
       manifestTime(manifest) <= before &&
       choice.roles.every((role) => manifest.parts.some((part) => part.role === role)),
   );
-  // A set that failed its proof is taken only by its name; one that was never read back only when there is no better.
-  const sound = fitting.filter(({failures}) => named || failures.length === 0);
+  // A set that failed its proof, or was taken of damaged content, is taken only by its name; one that was never read
+  // back only when there is no better.
+  const sound = fitting.filter(
+    ({failures, manifest}) => named || (failures.length === 0 && manifest.checks['content'] !== asFound),
+  );
   const best = sound.find(isSound) ?? sound[0];
   if (!best)
     throw new Failure('SET_CHOICE', `No set fits; there are ${listing.sealed.length} sealed sets`, {

@@ -2,12 +2,16 @@ import type {Store} from '../storage/store.js';
 import {newestSets, type SealedSet} from './set-list.js';
 import type {Series} from './set-name.js';
 
-/** True for a set that was read back or proven, and failed no proof. */
+/** What `checks.content` of a set says that was taken of a damaged product: to look into it, not to go back to. */
+export const asFound = 'as found';
+
+/** True for a set that was read back or proven, failed no proof, and was not taken of damaged content. */
 export function isSound({
   manifest,
   verifications,
   failures,
 }: Pick<SealedSet, 'manifest' | 'verifications' | 'failures'>): boolean {
+  if (manifest.checks['content'] === asFound) return false;
   return failures.length === 0 && (verifications.length > 0 || manifest.checks['readBack'] === 'ok');
 }
 

@@ -18,6 +18,7 @@ import {checkStored, type PartSource, writePart} from './part-writer.js';
 import {eachOf, findNewestSet, type SealedSet} from './set-list.js';
 import {manifestName, newSetId, type Series, type SetId, setPrefix, signatureName} from './set-name.js';
 import {refuseShrunk} from './shrink.js';
+import {asFound} from './sound-set.js';
 import {refuseWrongClock} from './store-clock.js';
 
 export interface SetRequest {
@@ -39,6 +40,8 @@ export interface SetRequest {
   readonly readBack: 'full' | 'size';
   /** Accepts a set much smaller than the one before it. */
   readonly allowShrink?: boolean;
+  /** Of content that is known to be damaged: kept to be looked into, never picked as the newest good one. */
+  readonly asFound?: boolean;
   /** `minimal` keeps table names and counts out of the clear text. Default: full. */
   readonly manifestDetail?: 'full' | 'minimal';
 }
@@ -93,7 +96,7 @@ export async function writeSet(request: SetRequest, deps: SetDependencies): Prom
     const {parts, content} = await writeParts(request, deps, database, prefix, clock);
     log(`All ${parts.length} parts are stored; reading them back.`);
     await eachOf(parts, 2, (part) => checkStored(part, deps.store, prefix, request.readBack, deps.signal));
-    if (previous && !request.allowShrink) refuseShrunk(previous.manifest, parts, content);
+    if (previous && !request.allowShrink && !request.asFound) refuseShrunk(previous.manifest, parts, content);
     const manifest = composeManifest({
       request,
       deps,
@@ -265,7 +268,12 @@ function composeManifest({
         : {}),
       ...deps.tools,
     },
-    checks: {childExitCodes: 'ok', storedSize: 'ok', ...(request.readBack === 'full' ? {readBack: 'ok'} : {})},
+    checks: {
+      childExitCodes: 'ok',
+      storedSize: 'ok',
+      ...(request.readBack === 'full' ? {readBack: 'ok'} : {}),
+      ...(request.asFound ? {content: asFound} : {}),
+    },
     warnings: [...(request.warnings ?? []), ...recipients.warnings, ...(database?.warnings() ?? [])],
     byHand: parts.map((part) => openByHand(deps.store.location, prefix, part)),
   };
