@@ -1,6 +1,6 @@
 import {resolve} from 'node:path';
 import {chooseSet} from '../../src/backup/choose-set.js';
-import {partOf} from '../../src/backup/content.js';
+import {partOf, refuseForeignKeys} from '../../src/backup/content.js';
 import {decompress} from '../../src/backup/decompress.js';
 import {runDrill} from '../../src/backup/drill.js';
 import {extractAssets} from '../../src/backup/extract-assets.js';
@@ -27,10 +27,10 @@ import {
 import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
 import {configurationDifferences} from '../../src/release/configuration-differences.js';
 import {databaseConnection} from '../../src/release/database-access.js';
-import {returnDatabase, undoReturn} from '../../src/release/database-restore.js';
+import {planReturn, returnDatabase, undoReturn} from '../../src/release/database-restore.js';
 import {readProduct} from '../../src/release/product.js';
 import {readConfiguration} from '../../src/release/set-parts.js';
-import {restoreSummary, setListSummary} from '../../src/report/restore-summary.js';
+import {dryRunSummary, restoreSummary, setListSummary} from '../../src/report/restore-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
 import type {Inputs} from '../../src/runner/spec.js';
@@ -77,6 +77,7 @@ export async function run(inputs: RestoreInputs, runner: Run): Promise<RestoreRe
       },
     ]);
   if (inputs.mode === 'drill') return drill(inputs, opened, chosen, keys, runner);
+  if (inputs['dry-run']) return dryRun(inputs, opened, chosen, keys, runner);
   return restore(inputs, opened, chosen, keys, runner);
 }
 
@@ -300,6 +301,29 @@ async function restore(
   };
 }
 
+/** What a restore of the database would do; the identity need not be typed for it. */
+async function dryRun(
+  inputs: RestoreInputs,
+  {live}: Opened,
+  {manifest, ageMs}: Chosen,
+  keys: readonly Opener[],
+  runner: Run,
+): Promise<RestoreReport> {
+  refuseForeignKeys(manifest, keys);
+  const mode = inputs.mode as 'new' | 'in-place';
+  const plan = await planReturn(
+    {mode, targetUrl: inputs['target-url'], database: inputs['target-database']},
+    live,
+    manifest,
+    runner.signal,
+  );
+  for (const line of plan.lines) runner.log(oneLine(line));
+  return {
+    outputs: {'set-id': manifest.id, 'set-age-ms': Math.round(ageMs), identity: plan.identity},
+    summary: dryRunSummary(manifest.id, ageMs, plan.lines),
+  };
+}
+
 /** What restoring one part adds to the report. */
 interface PartResult {
   readonly outcome: ReadonlyArray<readonly [what: string, value: string]>;
@@ -317,7 +341,7 @@ async function restoreDatabasePart(
   runner: Run,
 ): Promise<PartResult> {
   const {settings, store, series, live} = opened;
-  const {database, identity, previous, safetySet, restored} = await returnDatabase({
+  const {database, identity, previous, safetySet, restored, inPlaceAtMs} = await returnDatabase({
     mode: inputs.mode as 'new' | 'in-place',
     store,
     series,
@@ -328,6 +352,8 @@ async function restoreDatabasePart(
     targetUrl: inputs['target-url'],
     database: inputs['target-database'],
     confirm: inputs.confirm,
+    recovery: inputs.recovery,
+    takeSafetySet: inputs['safety-set'],
     owners: inputs.owners,
     env: runner.env,
     signal: runner.signal,
@@ -335,17 +361,25 @@ async function restoreDatabasePart(
     log: (line) => runner.log(oneLine(line, 2_000)),
     onDatabase: (name) => runner.saveState('database', name),
   });
-  const {restore: restoreMs, compare: compareMs} = restored.durationMs;
   return {
     outcome: [
-      ['restored database', database],
+      [restored ? 'restored database' : 'in place since an earlier run', database],
       ...(previous ? [['replaced database, kept as', previous] as const] : []),
       ...(safetySet ? [['set taken before', safetySet] as const] : []),
     ],
-    durationMs: {restore: restoreMs, compare: compareMs},
-    compared: restored.comparison.compared,
-    notes: [...restored.comparison.notes, ...withoutConfiguration(manifest)],
-    outputs: {database, identity, 'previous-database': previous, 'safety-set-id': safetySet},
+    durationMs: restored ? {restore: restored.durationMs.restore, compare: restored.durationMs.compare} : {},
+    compared: restored?.comparison.compared ?? 0,
+    notes: [
+      ...(restored?.comparison.notes ?? ['It was compared with the manifest before it was put in place.']),
+      ...withoutConfiguration(manifest),
+    ],
+    outputs: {
+      database,
+      identity,
+      'previous-database': previous,
+      'safety-set-id': safetySet,
+      ...(inPlaceAtMs !== undefined && {'in-place-at': new Date(inPlaceAtMs).toISOString()}),
+    },
   };
 }
 

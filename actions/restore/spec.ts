@@ -52,6 +52,20 @@ export const spec = defineAction({
       doc: 'For `in-place`: the typed identity of the target, `<database>@<system identifier>`. A run without it prints it.',
       example: 'railway@7421198766012345678',
     }),
+    'dry-run': flag({
+      default: 'false',
+      doc: 'For `new` and `in-place`: choose and check the set, print the identity to type and the names that would change, and change nothing.',
+    }),
+    recovery: text({
+      pattern: /^[\w.-]{1,80}$/,
+      shape: 'letters, digits, dots, dashes and underscores',
+      doc: 'For `in-place`: an id under which it is done at most once. Repeated with the same id, a restore that a killed run had put in place is found by its mark and not done again.',
+      example: 'm-20261122-184501',
+    }),
+    'safety-set': flag({
+      default: 'true',
+      doc: 'For `in-place`: take a set of the live database first. Only `false` when one was just taken, or when the live database cannot be read; it is kept under another name either way.',
+    }),
     'assets-folder': text({
       default: 'restored',
       doc: 'Folder for asset folders; each goes below it under its own name and must not exist yet.',
@@ -78,6 +92,7 @@ export const spec = defineAction({
     'set-age-ms': 'Age of that set.',
     database: 'Name of the database that now holds the restored content.',
     identity: 'Identity of the live database, as `confirm` wants it.',
+    'in-place-at': 'For `in-place`: when the restored database had the live name (ISO 8601).',
     'previous-database': 'Name under which the database that was replaced is kept.',
     'safety-set-id': 'Id of the set taken before an in-place restore.',
     verified: '`true` when everything was compared with the manifest and equal.',

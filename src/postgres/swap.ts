@@ -2,6 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {Failure} from '../kernel/errors.js';
 import type {Connection} from './connection.js';
 import {openSession, type Session} from './session.js';
+import {statement} from './statement.js';
 
 export interface Swap {
   /** A database of the same server that is neither of the two, such as `postgres`. */
@@ -51,6 +52,26 @@ export async function swapDatabases({server, live, restored, keepAs, signal}: Sw
     for (const name of [restored, keepAs]) await reopen(session, name);
   }
   return {unavailableMs: reopenedMs - closedMs};
+}
+
+/**
+ * Gives a restored database the live name where no database has it: the live one was lost. Owner, rights and settings
+ * went with it, so that the database keeps those of whoever restored it.
+ * @throws Failure SWAP when the name is taken or the renaming was refused; nothing was changed then.
+ */
+export async function takeName({server, live, restored, signal}: Omit<Swap, 'keepAs'>): Promise<void> {
+  await using session = await openSession(server, {signal});
+  try {
+    await closeDatabase(session, restored);
+    await session.query(await statement(session, 'ALTER DATABASE %I RENAME TO %I', [restored, live]));
+  } catch (error) {
+    throw new Failure('SWAP', `The restored database ${restored} could not take the name ${live}`, {
+      remedy: 'Read the cause, then run again.',
+      cause: error,
+    });
+  } finally {
+    for (const name of [restored, live]) await reopen(session, name);
+  }
 }
 
 /** Lets users in again after a swap that was killed in the middle; fine when nothing was closed. */
@@ -129,11 +150,4 @@ const quotedLists = new Set([
 
 function privilegeWord(text: string): string {
   return text === 'CONNECT' || text === 'CREATE' || text === 'TEMPORARY' ? text : 'CONNECT';
-}
-
-/** Quotes names and values by the server's own rules. */
-async function statement(session: Session, template: string, values: readonly string[]): Promise<string> {
-  const places = values.map((_, index) => `$${index + 2}::text`).join(', ');
-  const [row] = await session.query<{sql: string}>(`SELECT format($1::text, ${places}) AS sql`, [template, ...values]);
-  return row!.sql;
 }

@@ -90,3 +90,14 @@ export function restoreSummary(figures: RestoreFigures): string {
     ...figures.notes.map((note) => `> ${cell(note)}`),
   ].join('\n');
 }
+
+export function dryRunSummary(set: string, ageMs: number, lines: readonly string[]): string {
+  return [
+    `### 🔍 Restore of ${code(set)}, dry run: nothing was changed`,
+    '',
+    `The set is ${formatDuration(ageMs)} old.`,
+    '',
+    ...lines.map((line) => `- ${cell(line, 400)}`),
+    '',
+  ].join('\n');
+}
