@@ -93,6 +93,16 @@ export const commands: readonly CommandEntry[] = [
     examples: ['switchback drill', 'switchback drill --no-alarm --sql-checks "SELECT count(*) > 0 FROM users"'],
   },
   {
+    name: 'recover',
+    about:
+      'disaster recovery: page, snapshot, last known good code, database, gate, open; may be run again at any point',
+    examples: [
+      'switchback recover --reason "bad deploy"',
+      'switchback recover --database --since 2026-11-22T18:00:00Z',
+      'switchback recover --database --confirm railway@7421198766012345678 --ledger file',
+    ],
+  },
+  {
     name: 'monitor',
     about: 'look at every service once or for ever, remember, judge, alert, write or serve the status page',
     action: 'monitor',

@@ -43,9 +43,14 @@ export function initFiles(answers: InitAnswers): Readonly<Record<string, string>
       with: {'allow-missing-anchor': "${{ inputs.allow-missing-anchor || '' }}"},
     }),
     '.github/workflows/rollback.yml': caller(answers, 'rollback', {
-      on: {workflow_dispatch: {inputs: rollbackInputs}},
+      on: {workflow_dispatch: {inputs: rollbackInputs(answers)}},
       permissions: {contents: 'read', deployments: 'write', issues: 'write'},
-      with: Object.fromEntries(Object.keys(rollbackInputs).map((name) => [name, `\${{ inputs.${name} }}`])),
+      with: passedOn(rollbackInputs(answers)),
+    }),
+    '.github/workflows/disaster-recovery.yml': caller(answers, 'disaster-recovery', {
+      on: {workflow_dispatch: {inputs: answers.bucket ? {...codeInputs, ...databaseInputs} : codeInputs}},
+      permissions: {contents: 'read', deployments: 'write', issues: 'write'},
+      with: passedOn(answers.bucket ? {...codeInputs, ...databaseInputs} : codeInputs),
     }),
     ...(answers.bucket && {
       '.github/workflows/backup.yml': caller(answers, 'backup', {
@@ -62,13 +67,42 @@ const firstRelease = {
   default: '',
 };
 
-const rollbackInputs = {
-  component: {type: 'choice', options: ['all', 'frontend', 'backend', 'unpin'], default: 'all'},
-  to: {type: 'choice', options: ['previous', 'last-known-good', 'release'], default: 'previous'},
-  release: {type: 'string', default: ''},
-  reason: {type: 'string', required: true},
-  'dry-run': {type: 'boolean', default: false},
+type DispatchInputs = Readonly<Record<string, object>>;
+
+function rollbackInputs({bucket}: InitAnswers): DispatchInputs {
+  const components = ['all', 'frontend', 'backend', ...(bucket ? ['database'] : []), 'unpin'];
+  return {
+    component: {type: 'choice', options: components, default: 'all'},
+    to: {type: 'choice', options: ['previous', 'last-known-good', 'release'], default: 'previous'},
+    release: {type: 'string', default: ''},
+    ...(bucket && {
+      set: {description: 'For the database, which set', type: 'string', default: 'newest'},
+      before: {description: 'For the database, only sets from before this moment', type: 'string', default: ''},
+      confirm: {description: 'For the database, its typed identity; a dry run prints it', type: 'string', default: ''},
+    }),
+    reason: {type: 'string', required: true},
+    'dry-run': {type: 'boolean', default: false},
+  };
+}
+
+const codeInputs: DispatchInputs = {
+  reason: {description: 'What happened', type: 'string', required: true},
+  since: {description: 'When the damage began, such as 2026-11-22T18:00:00Z', type: 'string', default: ''},
+  release: {description: 'Release to bring back (default the last known good one)', type: 'string', default: ''},
 };
+
+const databaseInputs: DispatchInputs = {
+  database: {description: 'Restore the database from a set', type: 'boolean', default: false},
+  confirm: {description: 'Typed identity of the database; a run without it prints it', type: 'string', default: ''},
+  set: {description: 'Which set', type: 'string', default: 'newest'},
+};
+
+function passedOn(inputs: DispatchInputs): Record<string, string> {
+  return Object.fromEntries(Object.keys(inputs).map((name) => [name, `\${{ inputs.${name} }}`]));
+}
+
+/** Workflows that open sets; their environment alone holds the private key. */
+const opening = ['rollback', 'disaster-recovery'];
 
 /** Names of the secrets a workflow needs; those of parts the product does not have are left out. */
 export function secretNames(answers: InitAnswers, workflow: string): string[] {
@@ -76,9 +110,8 @@ export function secretNames(answers: InitAnswers, workflow: string): string[] {
     ...(answers.frontend ? ['VERCEL_TOKEN'] : []),
     ...(answers.backend ? ['RAILWAY_TOKEN'] : []),
     ...(workflow === 'backup' ? [] : ['CHECK_SECRETS']),
-    ...(answers.bucket && workflow !== 'rollback'
-      ? ['DATABASE_URL', 'BACKUP_ACCESS_KEY_ID', 'BACKUP_SECRET_ACCESS_KEY']
-      : []),
+    ...(answers.bucket ? ['DATABASE_URL', 'BACKUP_ACCESS_KEY_ID', 'BACKUP_SECRET_ACCESS_KEY'] : []),
+    ...(answers.bucket && opening.includes(workflow) ? ['BACKUP_PRIVATE_KEY', 'BACKUP_PRIVATE_KEY_PASSPHRASE'] : []),
   ];
 }
 
@@ -90,7 +123,7 @@ function caller(
   const [repository, commit] = answers.switchback.split('@');
   return stringify(
     {
-      name: workflow[0]!.toUpperCase() + workflow.slice(1),
+      name: (workflow[0]!.toUpperCase() + workflow.slice(1)).replaceAll('-', ' '),
       on: parts.on,
       permissions: {},
       jobs: {

@@ -133,6 +133,11 @@ async function dispatch(
         terminal,
       );
     }
+    case 'recover': {
+      const {recover} = await import('./recover.js');
+      const {database, ...rest} = command.opts<Record<string, string | undefined> & {database?: boolean}>();
+      return recover({...rest, database: database === true}, terminal);
+    }
     case 'history': {
       if (wordOf(entry, command) === 'merge') {
         const {mergeHistory} = await import('./ledger-merge.js');

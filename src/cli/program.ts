@@ -31,6 +31,17 @@ function addOwnFlags(command: Command, name: string): void {
         .option('--allow-missing-anchor <words>', 'components that may have no way back, such as on the first release')
         .option('--skip-backup', 'release without a fresh backup');
       break;
+    case 'recover':
+      config()
+        .option('--reason <text>', 'why; kept in the ledger, the pin and the incident')
+        .option('--database', 'restore the database from a set; otherwise it is not touched')
+        .option('--confirm <identity>', 'typed identity of the database that is replaced; a run without it prints it')
+        .option('--since <time>', 'when the damage began; no younger set is taken (default: now)')
+        .option('--set <id>', 'which set (default: the newest sound one from before the damage)')
+        .option('--max-age <duration>', 'a set older than this is refused unless it is named (default: 7d)')
+        .option('--release <id>', 'release to bring back (default: the last known good one)')
+        .option('--owners <word>', 'keep or drop the owners of restored objects (default: keep)');
+      break;
     case 'history':
       config()
         .argument('[what]', 'list or merge', 'list')
@@ -72,8 +83,23 @@ function addOwnFlags(command: Command, name: string): void {
   }
 }
 
+/** Secrets of commands that run several actions. */
+const ownSecrets: Readonly<Record<string, ReadonlyArray<readonly [variable: string, doc: string]>>> = {
+  recover: [
+    ['VERCEL_TOKEN', 'Vercel access token'],
+    ['RAILWAY_TOKEN', 'Railway token of the production environment'],
+    ['DATABASE_URL', 'Address of the live database, or of the empty one that takes its place'],
+    ['BACKUP_ACCESS_KEY_ID', 'Access key of the backup bucket'],
+    ['BACKUP_SECRET_ACCESS_KEY', 'Secret key of the backup bucket'],
+    ['BACKUP_PRIVATE_KEY', 'Armored private OpenPGP key that opens the sets, for --database'],
+    ['BACKUP_PRIVATE_KEY_PASSPHRASE', 'Its passphrase'],
+    ['BACKUP_SIGNING_KEY', 'Signs the snapshot, where the file asks for signed sets'],
+    ['GITHUB_TOKEN', 'For the ledger and the incident; not needed with --ledger file'],
+  ],
+};
+
 function afterHelp(entry: CommandEntry, spec: ActionSpec | undefined): string {
-  const secrets = spec ? secretsOf(spec) : [];
+  const secrets = spec ? secretsOf(spec) : (ownSecrets[entry.name] ?? []);
   const wide = Math.max(0, ...secrets.map(([variable]) => variable.length));
   const secretLines = secrets.map(([variable, doc]) => `  ${variable.padEnd(wide)}  ${doc.split('. ')[0]}`);
   return [

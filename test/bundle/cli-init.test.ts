@@ -64,6 +64,19 @@ test('writes what it found, and says what is left to do', async () => {
     permissions: {},
     jobs: {release: {uses: `acme/switchback/.github/workflows/release.yml@${commit}`}},
   });
+  expect(parse(read('.github/workflows/disaster-recovery.yml'))).toMatchObject({
+    on: {workflow_dispatch: {inputs: {database: {type: 'boolean', default: false}, confirm: {type: 'string'}}}},
+    jobs: {
+      'disaster-recovery': {
+        uses: `acme/switchback/.github/workflows/disaster-recovery.yml@${commit}`,
+        with: {confirm: '${{ inputs.confirm }}'},
+        secrets: {BACKUP_PRIVATE_KEY: '${{ secrets.BACKUP_PRIVATE_KEY }}'},
+      },
+    },
+  });
+  expect(parse(read('.github/workflows/rollback.yml')).on.workflow_dispatch.inputs.component.options).toContain(
+    'database',
+  );
   expect(made.stdout).toContain('gh secret set VERCEL_TOKEN --repo acme/shop --env production');
 
   expect(statSync(key).mode & 0o777).toBe(0o600);
