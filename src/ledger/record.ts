@@ -8,6 +8,7 @@ export interface StoredAnchor {
   readonly commit?: string;
   readonly image?: string;
   readonly url?: string;
+  readonly place?: string;
   readonly hosts: readonly string[];
   readonly createdAtMs: number;
   readonly readAtMs: number;
@@ -128,6 +129,7 @@ function readAnchor(component: 'frontend' | 'backend', anchor: Record<string, un
     ...text('commit'),
     ...text('image'),
     ...text('url'),
+    ...text('place'),
     hosts: Array.isArray(anchor.hosts)
       ? anchor.hosts.filter((host): host is string => typeof host === 'string' && host.length <= 300).slice(0, 100)
       : [],

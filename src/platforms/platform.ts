@@ -18,6 +18,8 @@ export interface Anchor {
   readonly image?: string;
   /** Immutable URL of this very deployment, when the platform gives one (Vercel does, Railway does not). */
   readonly url?: string;
+  /** The platform's ids of where it runs, when they take a search to find: the way back need not search again. */
+  readonly place?: string;
   /** Public hosts that resolved to it when it was read. */
   readonly hosts: readonly string[];
   readonly createdAtMs: number;

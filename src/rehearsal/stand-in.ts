@@ -17,6 +17,8 @@ export interface Recorded {
   /** Parsed JSON, or text, or the number of bytes for anything else. */
   readonly body: unknown;
   status: number;
+  /** When its answer had left, or its connection was gone; undefined until then. */
+  endedMs?: number;
   /** The fault that was played, when one was. */
   fault?: string;
   /** A name given by the stand-in, such as a GraphQL operation. */
@@ -118,6 +120,7 @@ export async function startStandIn(
     if (operation) recorded.operation = operation;
     requests.push(recorded);
     response.on('close', () => {
+      recorded.endedMs = Date.now();
       recorded.status = response.headersSent ? response.statusCode : 0;
       options.onRequest?.(recorded);
     });

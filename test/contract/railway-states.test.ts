@@ -1127,7 +1127,7 @@ check('section 5: rollback', [
     act: back({abandoned: []}),
     result: {outcome: 'already', by: 'none', live: {deploymentId: 'dep_1'}},
     writes: [],
-    requests: 3,
+    requests: 4,
   },
   {
     row: 'already on another deployment of the anchor',
@@ -1138,7 +1138,7 @@ check('section 5: rollback', [
     act: back(),
     result: {outcome: 'already', live: {deploymentId: 'dep_3'}},
     writes: [],
-    requests: 3,
+    requests: 4,
   },
   {
     row: 'the same commit, but abandoned, is not the anchor',
@@ -1180,7 +1180,7 @@ check('section 5: rollback', [
       warnings: [expect.stringMatching(/^Cancelled deployment dep_2/)],
     },
     writes: ['deploymentCancel'],
-    requests: 7,
+    requests: 8,
   },
   {
     row: 'so is an automatic deployment of the same commit',
@@ -1203,7 +1203,7 @@ check('section 5: rollback', [
     act: back(),
     result: {outcome: 'already'},
     writes: ['deploymentCancel'],
-    requests: 7,
+    requests: 8,
   },
   {
     row: 'cancelled may leave a state of its own behind',
@@ -1215,7 +1215,7 @@ check('section 5: rollback', [
     act: back(),
     result: {outcome: 'already'},
     writes: ['deploymentCancel'],
-    requests: 7,
+    requests: 8,
   },
   {
     row: 'false is not a rollback',
@@ -1305,7 +1305,7 @@ check('section 5: rollback', [
     act: back(),
     result: {outcome: 'restored', live: {deploymentId: 'dep_3'}},
     writes: [],
-    requests: 5,
+    requests: 6,
   },
   {
     row: 'an image no longer kept, and no leave to build',
@@ -1317,7 +1317,7 @@ check('section 5: rollback', [
     result: {failure: 'RAILWAY_NO_WAY_BACK'},
     tells: /can be built again.*Allow the rebuild/,
     writes: [],
-    requests: 3,
+    requests: 4,
   },
   {
     row: 'an image no longer kept is built again from its commit',
@@ -1333,7 +1333,7 @@ check('section 5: rollback', [
       warnings: [expect.stringMatching(/build commit a+ again/)],
     },
     writes: started,
-    requests: 9,
+    requests: 10,
   },
   {
     row: 'another deployment of the anchor keeps the image',
@@ -1345,7 +1345,7 @@ check('section 5: rollback', [
     act: back(),
     result: {outcome: 'restored', by: 'rollback'},
     writes: rolled,
-    requests: 11,
+    requests: 12,
   },
   {
     row: 'Railway refuses after all: built again',
@@ -1381,7 +1381,7 @@ check('section 5: rollback', [
     act: back({allowRebuild: true}),
     result: {outcome: 'restored', by: 'rebuild'},
     writes: started,
-    requests: 10,
+    requests: 11,
   },
   {
     row: 'the anchor is forgotten and there is nothing to build',
@@ -1393,7 +1393,7 @@ check('section 5: rollback', [
     result: {failure: 'RAILWAY_NO_WAY_BACK'},
     tells: /no commit or image/,
     writes: [],
-    requests: 4,
+    requests: 5,
   },
   {
     row: 'an image anchor is deployed again by its image',
@@ -1406,7 +1406,7 @@ check('section 5: rollback', [
     act: back({allowRebuild: true, facts: {image: 'ghcr.io/acme/api:1'}}),
     result: {outcome: 'restored', by: 'rebuild', live: {image: 'ghcr.io/acme/api:1'}},
     writes: ['serviceInstanceUpdate', 'serviceInstanceDeployV2'],
-    requests: 10,
+    requests: 11,
   },
   {
     row: 'an upload anchor is built again from its own source',
@@ -1422,7 +1422,7 @@ check('section 5: rollback', [
     act: back({allowRebuild: true}),
     result: {outcome: 'restored', by: 'rebuild', live: {commit: shaA}},
     writes: ['deploymentRedeploy'],
-    requests: 9,
+    requests: 10,
   },
   {
     row: 'a dry run writes nothing and says what it would do',

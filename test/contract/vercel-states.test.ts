@@ -1196,7 +1196,7 @@ describe('rollback', () => {
         s.hosts.set('www.shop.example', candidateId);
       },
       result: restored,
-      requests: 11,
+      requests: 13,
       writes: [rollbackCall],
     },
     {
@@ -1223,14 +1223,14 @@ describe('rollback', () => {
         refuse(rollbackCall, error(402, 'payment_required', 'Hobby can only roll back to the previous deployment')),
       ),
       result: {...restored, warnings: [expect.stringMatching(/promoted instead/)]},
-      requests: 12,
+      requests: 10,
       writes: [rollbackCall, promoteAnchorCall],
     },
     {
       rule: '422 no candidate: promoted instead',
       set: and(live, refuse(rollbackCall, error(422, 'unprocessable', 'never promoted'))),
       result: {...restored, warnings: [expect.stringMatching(/promoted instead/)]},
-      requests: 12,
+      requests: 10,
       writes: [rollbackCall, promoteAnchorCall],
     },
     {
@@ -1242,7 +1242,7 @@ describe('rollback', () => {
         });
       }),
       result: restored,
-      requests: 8,
+      requests: 6,
       writes: [rollbackCall],
     },
     {
@@ -1270,25 +1270,25 @@ describe('rollback', () => {
       rule: '400',
       set: and(live, refuse(rollbackCall, error(400, 'bad_request', 'nope'))),
       failure: ['VERCEL_REQUEST', /roll back to dpl_anchor/, /./],
-      requests: 6,
+      requests: 4,
     },
     {
       rule: '401',
       set: and(live, refuse(rollbackCall, error(401, 'unauthorized', 'no'))),
       failure: ['VERCEL_AUTH', /roll back/, /token/],
-      requests: 6,
+      requests: 4,
     },
     {
       rule: '403',
       set: and(live, refuse(rollbackCall, error(403, 'forbidden', 'no'))),
       failure: ['VERCEL_FORBIDDEN', /roll back/, /team/],
-      requests: 6,
+      requests: 4,
     },
     {
       rule: '410',
       set: and(live, refuse(rollbackCall, error(410, 'gone', 'no'))),
       failure: ['VERCEL_GONE', /roll back/, /deleted/],
-      requests: 6,
+      requests: 4,
     },
     {
       rule: '500 is looked up and repeated',

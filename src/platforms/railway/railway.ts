@@ -26,7 +26,7 @@ import {rollback} from './rollback.js';
 import {hostsOf, ids, urlOf} from './service-state.js';
 import {Session} from './session.js';
 import {readSettings, type Settings} from './settings.js';
-import {findTarget, readWanted, type Target} from './target.js';
+import {findTarget, placeOf, readWanted, type Target, targetAt} from './target.js';
 import {readTraffic, type Traffic, type TrafficWindow} from './traffic.js';
 import {readVariableNames, type VariableName} from './variables.js';
 
@@ -172,7 +172,7 @@ class Railway implements Deployer, RailwayExtras {
     const {session, target} = await this.connected(call);
     const live = await readLive(session, target, this.hosts);
     if (live) this.hosts ??= live.hosts;
-    return live;
+    return live && {...live, place: placeOf(target)};
   }
 
   async deploy(
@@ -213,7 +213,7 @@ class Railway implements Deployer, RailwayExtras {
       readonly reason: string;
     },
   ): Promise<Rollback> {
-    const {session, target} = await this.connected(call);
+    const {session, target} = await this.connected(call, anchor.place);
     return rollback(session, target, anchor, {
       abandoned: call.abandoned,
       ...(call.abandonedCommit && {abandonedCommit: call.abandonedCommit}),
@@ -278,11 +278,13 @@ class Railway implements Deployer, RailwayExtras {
   /** Token and service, found once and kept. */
   private async connected(
     call: PlatformCall & {readonly timeoutMs?: number},
+    place?: string,
   ): Promise<{session: Session; target: Target}> {
     const bare = this.session(call, call.timeoutMs === undefined ? shortCallMs : call.timeoutMs + diagnosisMs);
     const credential = await this.identified(bare);
     const session = bare.as(credential.header);
-    this.found ??= await findTarget(session, credential, readWanted(this.options));
+    const wanted = readWanted(this.options);
+    this.found ??= targetAt(place, credential, wanted) ?? (await findTarget(session, credential, wanted));
     return {session, target: this.found};
   }
 }

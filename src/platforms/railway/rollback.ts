@@ -51,6 +51,7 @@ class Restoration {
   private readonly warnings: string[] = [];
   private readonly abandoned: Abandoned;
   private hosts: readonly string[] = [];
+  private compared: readonly string[] = [];
 
   constructor(
     private readonly session: Session,
@@ -64,7 +65,12 @@ class Restoration {
   }
 
   async run(): Promise<Rollback> {
-    const before = await readState(this.session, this.target, ['domains', 'autoDeploy'], 50);
+    // Side by side: users wait for the way back. Afterwards would be too late, a rollback may rewrite the variables.
+    const [before, compared] = await Promise.all([
+      readState(this.session, this.target, ['domains', 'autoDeploy'], 50),
+      this.plan.dryRun ? [] : this.comparison(this.anchor.deploymentId),
+    ]);
+    this.compared = compared;
     this.hosts = this.plan.hosts ?? before.hosts ?? [];
     const state = await this.withoutAbandoned(before);
     const there = this.alreadyThere(state);
@@ -126,7 +132,8 @@ class Restoration {
     const way = await this.findWay(state);
     const known = new Set([...state.recent, ...state.active].map((row) => row.id));
     if (way.by === 'rebuild') return this.build(way, state, known);
-    await this.compareVariables(way.id);
+    const isAnchor = way.id === this.anchor.deploymentId;
+    this.warnings.push(...(isAnchor ? this.compared : await this.comparison(way.id)));
     const reason = cleanLine(this.plan.reason, 120);
     this.session.call.progress(`railway: rolling back to deployment ${cleanLine(way.id, 80)} (${reason})`);
     try {
@@ -175,18 +182,19 @@ class Restoration {
     return {id: await rebuild(this.session, this.target, way, state, {known, isOurs, deadlineMs}), by: 'rebuild'};
   }
 
-  private async compareVariables(id: string): Promise<void> {
+  /** What a reader should know about the variables that come back with this deployment. */
+  private async comparison(id: string): Promise<string[]> {
     try {
       const names = await changedVariables(this.session.within(comparisonMs), this.target, id, this.plan.mask);
-      if (!names) this.warnings.push('Railway did not keep the variables of the anchor; they could not be compared.');
-      if (!names?.length) return;
+      if (!names) return ['Railway did not keep the variables of the anchor; they could not be compared.'];
+      if (!names.length) return [];
       const list = names.map((name) => cleanLine(name, 60)).join(', ');
       const warning = `A rollback brings back the variables of that time; these differ from now: ${list}.`;
-      this.warnings.push(`${warning} A secret rotated since comes back old.`);
+      return [`${warning} A secret rotated since comes back old.`];
     } catch (error) {
       // Never a reason to leave production broken.
       if (!(error instanceof Failure) || error.code === 'CANCELLED') throw error;
-      this.warnings.push(`The variables of the anchor could not be compared with today's: ${error.message}.`);
+      return [`The variables of the anchor could not be compared with today's: ${error.message}.`];
     }
   }
 

@@ -37,6 +37,21 @@ function dashboardIds(text: string): Partial<Wanted> | undefined {
   return {project: match[1], service: match[2], environment: url.searchParams.get('environmentId') ?? undefined};
 }
 
+/** A service's ids as an anchor carries them. */
+export function placeOf({projectId, environmentId, serviceId}: ServiceScope): string {
+  return [projectId, environmentId, serviceId].join('/');
+}
+
+/** The service of an anchor without a search; undefined when it names none, or one that this token does not reach. */
+export function targetAt(place: string | undefined, credential: Credential, wanted: Wanted): Target | undefined {
+  const [projectId, environmentId, serviceId, ...more] = (place ?? '').split('/');
+  if (!projectId || !environmentId || !serviceId || more.length > 0) return undefined;
+  const {scope} = credential;
+  if (scope && (scope.projectId !== projectId || scope.environmentId !== environmentId)) return undefined;
+  const environmentName = scope?.environmentName ?? wanted.environment ?? environmentId;
+  return {projectId, environmentId, serviceId, serviceName: wanted.service, environmentName};
+}
+
 /** The service's page on Railway. */
 export function dashboardUrl(target: ServiceScope): string {
   return `https://railway.com/project/${target.projectId}/service/${target.serviceId}?environmentId=${target.environmentId}`;

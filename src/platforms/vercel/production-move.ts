@@ -7,6 +7,7 @@ import type {Vercel} from './context.js';
 import {describeHosts, type HostReading, readHosts} from './hosts.js';
 import {record, records, text} from './json.js';
 import {type AliasJob, isRunning, type Project, readProject} from './project.js';
+import {together} from './together.js';
 
 /** The two ways in which the platform moves all production hosts at once. */
 export type Verb = 'promote' | 'rollback';
@@ -42,13 +43,32 @@ export async function moveProduction(vercel: Vercel, move: Move, call: PlatformC
     await assignStrays(vercel, move, strays, call);
     return confirmHosts(vercel, move, 'Vercel says that it is the current one already', call);
   }
-  const job = await waitForJob(vercel, {...move, before: asked.before}, call);
+  const [job, early] = await together([
+    waitForJob(vercel, {...move, before: asked.before}, call),
+    earlyHosts(vercel, move, call),
+  ]);
+  if (job && early) return early;
   return confirmHosts(
     vercel,
     move,
     job ? `its ${move.verb} job ended as ${oneLine(job.status, 40)}` : 'no job was seen',
     call,
   );
+}
+
+/**
+ * On the way back, for which users wait: the hosts as read beside the first look at the job, so that a quick move needs
+ * no second look. Undefined when they are not all there yet, or could not be read: then they are read once it has ended.
+ */
+async function earlyHosts(vercel: Vercel, move: Move, call: PlatformCall): Promise<HostReading[] | undefined> {
+  if (move.verb === 'promote' || move.hosts.length === 0) return undefined;
+  try {
+    const readings = await readHosts(vercel, move.hosts, call);
+    return isThere(move, {readings, currentId: undefined}) ? readings : undefined;
+  } catch (error) {
+    if (!(error instanceof Failure) || !error.retryable) throw error;
+    return undefined;
+  }
 }
 
 /**

@@ -52,8 +52,10 @@ async function putBack(vercel: Vercel, anchor: Anchor, deadlineMs: number, call:
   const deployment = refuseUnfit(anchor, found);
   // A promotion under way (of a killed run, say) would move production after we looked.
   const project = call.dryRun ? read : await waitUntilQuiet(vercel, read, deadlineMs, call);
-  const readings = await readHosts(vercel, hosts, call);
-  if (isAt(id, project, readings))
+  // Users wait for the way back: the hosts are asked only when production may be there already, or to be told about.
+  const mayBeThere = project.currentId === undefined || project.currentId === id;
+  const readings = mayBeThere || call.dryRun ? await readHosts(vercel, hosts, call) : [];
+  if (mayBeThere && isAt(id, project, readings))
     return {
       outcome: 'already',
       by: 'none',
