@@ -12,6 +12,8 @@ export interface RehearsalArguments {
   readonly canary: boolean;
   readonly seed: number;
   readonly engine: EngineName | 'both';
+  /** Releases to disturb at random instead of playing scenarios; 0 for none. */
+  readonly chaos: number;
   readonly faults: ReadonlyArray<{readonly standIn: StandInName; readonly fault: Fault}>;
 }
 
@@ -34,6 +36,8 @@ Usage: npm run rehearse [-- options]
   --fault WHERE=WHAT  play a fault, may be repeated; WHERE is STANDIN:METHOD /path (with *) or STANDIN:operation,
                       WHAT is 429, 500, 502, 503, 401, delay:MS, close-before or close-after, with xN for N times.
                       Example: --fault "vercel:POST /v10/projects/*/promote/*=503x2"
+  --chaos N           disturb N whole releases at random (faults, lost answers, signals, lost runners, cancels), let an
+                      ordinary next run follow each, and check from outside; each prints the seed that repeats it alone
   --seed N            seed of everything random (default: today's, printed)
   --engine NAME       embedded (default), act, or both: every scenario on each, which must end alike
   --keep              leave the world running after the last scenario, until Ctrl-C
@@ -63,6 +67,7 @@ export function readArguments(argv: readonly string[], known: readonly string[])
         seed: {type: 'string'},
         engine: {type: 'string'},
         fault: {type: 'string', multiple: true},
+        chaos: {type: 'string'},
       },
     }).values;
   } catch (error) {
@@ -88,6 +93,15 @@ export function readArguments(argv: readonly string[], known: readonly string[])
     problems.push({where: '--engine', what: `"${engine}" is not an engine`, remedy: 'Choose embedded, act or both'});
   if (values['canary'] && engine !== 'embedded')
     problems.push({where: '--canary', what: 'needs output that is not masked yet', remedy: 'Leave --engine away'});
+  const chaos = values['chaos'] === undefined ? 0 : Number(values['chaos']);
+  if (values['chaos'] !== undefined && !(Number.isSafeInteger(chaos) && chaos > 0))
+    problems.push({where: '--chaos', what: 'is not a number of releases', remedy: 'Write a whole number from 1 on'});
+  if (chaos && (engine !== 'embedded' || values['canary'] || values['scenario'] || values['fault']))
+    problems.push({
+      where: '--chaos',
+      what: 'cannot be joined with another engine, --canary, --scenario or --fault',
+      remedy: 'Its seed decides what is played and what goes wrong; leave the others out',
+    });
   const faults = ((values['fault'] as string[] | undefined) ?? []).flatMap((text) => {
     const fault = parseFault(text);
     if (!fault)
@@ -108,6 +122,7 @@ export function readArguments(argv: readonly string[], known: readonly string[])
     canary: values['canary'] === true,
     seed,
     engine: engine as RehearsalArguments['engine'],
+    chaos,
     faults,
   };
 }

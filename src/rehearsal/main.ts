@@ -3,6 +3,7 @@ import {fileURLToPath} from 'node:url';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure} from '../kernel/errors.js';
 import {type EngineName, helpText, type RehearsalArguments, readArguments} from './arguments.js';
+import {playChaosCases} from './chaos/chaos.js';
 import {openEngine} from './engine/act.js';
 import {differences} from './parity.js';
 import {type Played, type Rehearsal, rehearse} from './rehearse.js';
@@ -19,27 +20,26 @@ async function main(): Promise<number> {
   const known = scenarios.map((scenario) => [scenario.name, scenario.about] as const);
   if (args.help) return say(helpText(known));
   if (args.list) return say(known.map(([name, about]) => `${name.padEnd(22)}${about}`).join('\n'));
-  return playAll(args);
+  return args.chaos ? playStorm(args) : playAll(args);
 }
 
 async function playAll(args: RehearsalArguments): Promise<number> {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  const stop = stopSignal();
   const engines = await enginesOf(args);
   const story = openStory({json: args.json, write, color: process.stdout.isTTY && !process.env['NO_COLOR']});
   const startedMs = Date.now();
   const expected: string[] = [];
   for (const [index, name] of args.scenarios.entries()) {
-    if (stop.signal.aborted) break;
+    if (stop.aborted) break;
     const keep = args.keep && index === args.scenarios.length - 1;
-    if (await playOn(engines, name, {args, story, signal: stop.signal, keep})) expected.push(name);
+    if (await playOn(engines, name, {args, story, signal: stop, keep})) expected.push(name);
   }
   if (!args.json) {
     const took = formatDuration(Date.now() - startedMs);
     write(`\n${expected.length} of ${args.scenarios.length} scenarios as expected in ${took} (seed ${args.seed}).`);
     if (engines.length > 1) write(`Alike on both engines: ${expected.join(', ') || 'none'}.`);
   }
-  return expected.length === args.scenarios.length && !stop.signal.aborted ? 0 : 1;
+  return expected.length === args.scenarios.length && !stop.aborted ? 0 : 1;
 }
 
 interface Engine {
@@ -81,6 +81,19 @@ function tellDifferences(story: Story, scenario: string, lines: readonly string[
   if (lines.length === 0) story.event('ok', `${scenario}: both engines ended alike`, {scenario, alike: true});
   for (const line of lines) story.event('bad', `${scenario}: the engines differ in ${line}`, {scenario, alike: false});
   return lines.length === 0;
+}
+
+async function playStorm(args: RehearsalArguments): Promise<number> {
+  const stop = stopSignal();
+  const start = await openEngine('embedded', join(suiteRoot, '.cache'));
+  const ground = {suiteRoot, nodePath: process.execPath, start, signal: stop};
+  return (await playChaosCases(args, ground, write)) ? 0 : 1;
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  return stop.signal;
 }
 
 async function keepRunning(world: World, signal: AbortSignal): Promise<void> {

@@ -58,6 +58,19 @@ export async function unreadable(world: World, read: ReadLedger): Promise<string
   }
 }
 
+/**
+ * What users get when nothing moves any more. Asked several times: a busy machine lets a request to the small product
+ * fail now and then, which says nothing about what a kill left behind.
+ */
+export async function servingAtRest(world: World): ReturnType<typeof serving> {
+  let now = await serving(world);
+  for (let again = 0; again < 5 && !now.answers; again++) {
+    await sleep(1_000);
+    now = await serving(world);
+  }
+  return now;
+}
+
 /** Does a user get the page or the refusal of maintenance mode? */
 export async function maintenanceSeen(world: World): Promise<{readonly frontend: boolean; readonly backend: boolean}> {
   const [page, api] = await Promise.all([fetch(world.frontendUrl), fetch(`${world.backendUrl}/api/items`)]);

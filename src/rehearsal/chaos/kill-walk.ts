@@ -1,5 +1,4 @@
 import {join} from 'node:path';
-import {serving} from '../outside.js';
 import type {Fault, Recorded} from '../stand-in.js';
 import {startWorld, type World} from '../world.js';
 import {
@@ -10,6 +9,7 @@ import {
   maintenanceSeen,
   type ReadLedger,
   releasePins,
+  servingAtRest,
   standstill,
   unreadable,
 } from './aftermath.js';
@@ -333,7 +333,7 @@ const tailOf = (log: string) => log.split('\n').slice(-25).join('\n');
 /** Waits until nothing moves any more, then compares. */
 async function afterwards(world: World, before: Look): Promise<string[]> {
   await standstill(world);
-  const now = await serving(world);
+  const now = await servingAtRest(world);
   const kept = await maintenanceSeen(world);
   const {vercel, railway} = madeSince(world, before);
   const commits = (wanted: boolean) => railway.filter((one) => (one.commit === before.backend) === wanted);

@@ -19,6 +19,7 @@ export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return list;
 }
 
-export function oneOf<T>(items: readonly [T, ...T[]], random: () => number): T {
+/** @param items not empty. */
+export function oneOf<const T>(items: readonly T[], random: () => number): T {
   return items[Math.floor(random() * items.length)]!;
 }

@@ -164,6 +164,8 @@ export interface WorkflowRun {
   cancel(): void;
   /** A lost runner: everything of the job dies at once, no post step, no output, result failure. Without an id: every running job. */
   killRunner(job?: string): void;
+  /** Signals the step that a job runs now, as something else on its machine might; absent where an engine cannot. */
+  signalStep?(job: string, signal: NodeJS.Signals): void;
   /** Rejects with WORKFLOW_REFUSED before anything ran; never afterwards. */
   readonly done: Promise<WorkflowResult>;
 }

@@ -18,6 +18,7 @@ export function startWorkflow(request: WorkflowRequest): WorkflowRun {
   return {
     cancel: () => whenStarted((run) => run.cancel('cancelled by hand')),
     killRunner: (job) => whenStarted((run) => run.killRunner(job)),
+    signalStep: (job, signal) => whenStarted((run) => run.signalStep(job, signal)),
     done: started.then((run) => run.done),
   };
 }

@@ -56,7 +56,16 @@ function beginning() {
   const [cancelled, killed] = [new AbortController(), new AbortController()];
   for (const {signal} of [cancelled, killed]) setMaxListeners(0, signal);
   const trackingId = `rehearsal_${randomUUID()}`;
-  return {path: [], status: 'success' as const, posts: [], begun: new Map(), cancelled, killed, trackingId};
+  return {
+    path: [],
+    status: 'success' as const,
+    posts: [],
+    begun: new Map(),
+    cancelled,
+    killed,
+    running: new Set<(signal: NodeJS.Signals) => void>(),
+    trackingId,
+  };
 }
 
 async function secretsFor(graph: Graph, permissions: Permissions, key: string, environment: Environment | undefined) {

@@ -33,6 +33,8 @@ export interface JobState {
   readonly cancelled: AbortController;
   /** Fires when the runner is lost. */
   readonly killed: AbortController;
+  /** Ways to signal the processes that its step runs now. */
+  readonly running: Set<(signal: NodeJS.Signals) => void>;
   /** In the environment of every process of the job. */
   readonly trackingId: string;
 }

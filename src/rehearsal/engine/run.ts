@@ -18,6 +18,7 @@ import {workflowLibrary} from './workflow-library.js';
 export interface OpenRun {
   cancel(reason: string): void;
   killRunner(job?: string): void;
+  signalStep(job: string, signal: NodeJS.Signals): void;
   readonly done: Promise<WorkflowResult>;
 }
 
@@ -34,6 +35,9 @@ export async function openRun(request: WorkflowRequest): Promise<OpenRun> {
     cancel,
     killRunner: (key) => {
       for (const [job, state] of run.active) if (key === undefined || key === job) state.killed.abort('lost');
+    },
+    signalStep: (key, signal) => {
+      for (const send of run.active.get(key)?.running ?? []) send(signal);
     },
     done: runAll(graph, cancel),
   };

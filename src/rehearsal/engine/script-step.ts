@@ -75,6 +75,7 @@ export async function runWithFiles(run: StepRun, invocation: Invocation): Promis
     stop: run.stop,
     kill: job.killed.signal,
     ladderScale: job.request.ladderScale ?? 1,
+    running: job.running,
   });
   if (job.killed.signal.aborted) return 'failure';
   const wellFormed = files.take();

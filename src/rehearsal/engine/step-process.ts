@@ -17,6 +17,8 @@ export interface ProcessOptions {
   /** Firing it kills the group at once. */
   readonly kill: AbortSignal;
   readonly ladderScale: number;
+  /** While the process runs, a way to signal its group is in here. */
+  readonly running?: Set<(signal: NodeJS.Signals) => void>;
 }
 
 export interface ProcessEnd {
@@ -48,6 +50,8 @@ export function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
     return new Promise((resolve) => child.once('error', (startError) => resolve({code: null, startError})));
   live.add(child.pid);
   const timers = new Set<NodeJS.Timeout>();
+  const send = (signal: NodeJS.Signals) => signalGroup(child.pid!, signal);
+  options.running?.add(send);
   const unlisten = obeySignals(child, options, timers);
   const pipes = Promise.all([eachLine(child.stdout!, options.onLine), eachLine(child.stderr!, options.onLine)]);
   return new Promise((resolve) => {
@@ -59,6 +63,7 @@ export function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
       void pipes.then(() => {
         for (const timer of timers) clearTimeout(timer);
         unlisten();
+        options.running?.delete(send);
         live.delete(child.pid!);
         resolve({code});
       });
