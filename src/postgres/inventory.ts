@@ -102,7 +102,7 @@ export async function tableNames(session: Session): Promise<string[]> {
 /** Counts and digests one table. @param name as `tableNames` gives it */
 export async function measureTable(session: Session, name: string, depth: Depth): Promise<TableContent> {
   if (depth === 'off') return {name};
-  const digest = depth === 'digests' ? `, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS digest` : '';
+  const digest = depth === 'digests' ? `, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS digest` : '';
   // ONLY: the rows of children and partitions are counted under their own names.
   const [row] = await session.query<{rows: string; digest?: string}>(
     `SELECT count(*)::text AS rows${digest} FROM ONLY ${name} t`,
@@ -117,7 +117,7 @@ async function measureLargeObjects(session: Session, depth: Depth): Promise<Inve
   const count = Number(row!.count);
   if (depth !== 'digests' || !row!.readable || count === 0) return {count};
   const [sum] = await session.query<{digest: string}>(
-    `SELECT coalesce(sum(hashtextextended(loid::text || ':' || pageno::text || ':' || encode(data, 'hex'), 0)::numeric), 0)::text AS digest FROM pg_largeobject`,
+    `SELECT coalesce(sum(hashtextextended(loid::text || ':' || pageno::text || ':' || encode(data, 'hex'), 0)), 0)::text AS digest FROM pg_largeobject`,
   );
   return {count, digest: sum!.digest};
 }
