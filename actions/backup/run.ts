@@ -139,6 +139,7 @@ async function retainSets(
       keptByLock: removal?.keptByLock ?? [],
       failed,
       bytes: removal?.bytes ?? 0,
+      storedBytes: plan.sets.flatMap(({objects}) => objects).reduce((sum, {bytes}) => sum + bytes, 0),
       graceMs: inputs.grace,
     }),
     ...(failed.length && {

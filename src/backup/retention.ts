@@ -4,7 +4,16 @@ import {Failure, messageOf} from '../kernel/errors.js';
 import {readAll, type Store} from '../storage/store.js';
 import {type PlanLimits, planRetention, type RetentionPlan, type RetentionRules} from './retention-plan.js';
 import {type ListedSet, listNames, readManifest, readSets} from './set-list.js';
-import {manifestName, type Series, type SetId, seriesPrefix, setIdTime, signatureName} from './set-name.js';
+import {
+  isSetId,
+  manifestName,
+  type Series,
+  type SetId,
+  seriesPrefix,
+  setIdTime,
+  setPrefix,
+  signatureName,
+} from './set-name.js';
 import {refuseWrongClock} from './store-clock.js';
 import type {Trust} from './trust.js';
 
@@ -73,6 +82,8 @@ const planSchema = z.looseObject({
   schema: z.literal('switchback-retention/1'),
   at: z.iso.datetime(),
   rules: z.string(),
+  /** The newest set of that day: a later listing that lacks it, although it is there, was cut. */
+  newest: z.string().optional(),
   remove: z.array(z.looseObject({id: z.string(), etag: z.string()})),
 });
 
@@ -85,6 +96,7 @@ export async function announceRetention(request: RetentionRequest, plan: Prepare
     schema: 'switchback-retention/1',
     at,
     rules: plan.rulesDigest,
+    newest: plan.sets[0]?.id,
     remove: plan.remove.map((id) => ({id, etag: manifestMark(plan, id)})),
   };
   await request.store.put(key, Buffer.from(`${JSON.stringify(body, undefined, 2)}\n`), {
@@ -174,11 +186,30 @@ async function readAnnounced(
   const announced = new Map<SetId, string>();
   for await (const {key} of request.store.list(`${seriesPrefix(request.series)}_plans/`, {signal: request.signal})) {
     const parsed = planSchema.safeParse(parseJson(await readAll(request.store, key)));
+    if (parsed.success) await refuseCutListing(request, plan, parsed.data);
     if (!parsed.success || parsed.data.rules !== plan.rulesDigest) continue;
     if (request.nowMs - Date.parse(parsed.data.at) < graceMs) continue;
     for (const {id, etag} of parsed.data.remove) announced.set(id, etag);
   }
   return announced;
+}
+
+/**
+ * Some servers end a listing early and say that it is whole. A set that was seen before, is not listed now and is there
+ * all the same gives them away.
+ */
+async function refuseCutListing(
+  {store, series}: RetentionRequest,
+  {sets}: PreparedPlan,
+  {newest, at}: {readonly newest?: string | undefined; readonly at: string},
+): Promise<void> {
+  if (newest === undefined || !isSetId(newest) || sets.some(({id}) => id === newest)) return;
+  if (!(await store.head(`${setPrefix(series, newest)}${manifestName}`))) return;
+  throw new Failure(
+    'RETENTION_LISTING',
+    `The listing lacks ${newest}, which was listed at ${at} and is still there; nothing is removed`,
+    {remedy: 'The store cuts its listings short. Do not let retention run on it; use another store.'},
+  );
 }
 
 /** Plans are of no use once a newer one has had its grace. */

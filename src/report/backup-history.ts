@@ -47,6 +47,8 @@ export interface RetentionFigures {
   readonly keptByLock: readonly string[];
   readonly failed: ReadonlyArray<{readonly id: string; readonly why: string}>;
   readonly bytes: number;
+  /** Of all sets, before anything was removed. */
+  readonly storedBytes: number;
   readonly graceMs: number;
 }
 
@@ -64,6 +66,8 @@ export function retentionSummary(figures: RetentionFigures): string {
       : [];
   return [
     `### Retention: ${kept.length} kept, ${planned.length} may go, ${removed.length} removed`,
+    '',
+    `${kept.length + planned.length} sets hold ${formatBytes(figures.storedBytes)}.`,
     '',
     figures.applied
       ? `Freed ${formatBytes(figures.bytes)}.`

@@ -1,4 +1,5 @@
 import {type ChildProcess, execFile, spawn} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
 import {once} from 'node:events';
 import {chmod, chown, mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {createServer} from 'node:net';
@@ -9,6 +10,8 @@ import {promisify} from 'node:util';
 import {afterAll, afterEach, beforeAll, describe, expect, test} from '@jest/globals';
 import {restoreDatabase} from '../../src/backup/restore-database.js';
 import {writeSet} from '../../src/backup/write-set.js';
+import {encryptTo} from '../../src/crypto/envelope.js';
+import {decryptWith} from '../../src/crypto/private-key.js';
 import {parseConnection} from '../../src/postgres/connection.js';
 import {startThrowaway} from '../../src/postgres/throwaway-server.js';
 import {startGitHub} from '../../src/rehearsal/github/stand-in.js';
@@ -218,6 +221,31 @@ describe('the failure catalogue', () => {
     });
     expect(place.annotations.map(({message}) => message).join('\n')).toContain('only one recipient');
   });
+
+  test('row 47: retention that removes nothing says how many sets lie there, and how large they are', async () => {
+    const place = await workplace();
+    await place.backup({'database-url': url, include: 'database'});
+    const report = await place.backup({'database-url': url, mode: 'retain', 'keep-releases': '0'});
+    expect(report.outputs).toMatchObject({planned: 0, removed: 0});
+    expect(report.summary).toMatch(/1 kept, 0 may go, 0 removed[\s\S]*1 sets hold \d+/);
+  });
+
+  test('row 54: memory does not grow with the size, to either side', async () => {
+    const MiB = 1024 * 1024;
+    const piece = randomBytes(MiB);
+    async function* source() {
+      for (let i = 0; i < 300; i++) yield piece;
+    }
+    const before = process.memoryUsage().rss;
+    let bytes = 0;
+    let most = 0;
+    for await (const chunk of decryptWith([world.unlocked], encryptTo(world.recipients, source()))) {
+      bytes += chunk.length;
+      most = Math.max(most, process.memoryUsage().rss - before);
+    }
+    expect(bytes).toBe(300 * MiB);
+    expect(most).toBeLessThan(200 * MiB);
+  }, 120_000);
 
   test('row 57: a machine without room for a drill says so before anything is started', async () => {
     const handles: string[] = [];

@@ -8,12 +8,12 @@ import {
   prepareRetention,
   type RetentionRequest,
 } from '../../src/backup/retention.js';
-import {listSets} from '../../src/backup/set-list.js';
+import {findNewestSet, listSets} from '../../src/backup/set-list.js';
 import {Failure} from '../../src/kernel/errors.js';
 import {checkFreshness, retain} from '../../src/release/backup-upkeep.js';
 import {faulty, type StoreFault} from '../../src/storage/faults.js';
 import {openLocalStore} from '../../src/storage/local/local-store.js';
-import type {Store} from '../../src/storage/store.js';
+import type {Store, StoredObject} from '../../src/storage/store.js';
 import {all} from '../contract/storage-conformance.js';
 import {plantSet} from './retention-sets.js';
 
@@ -116,6 +116,29 @@ describe('retention', () => {
     await announceRetention(request(), await prepareRetention(request()));
     await expect(retain({...later(day), store: faulty(store, [fault])}, true, limits)).rejects.toMatchObject({code});
     expect(await sealed()).toEqual(ids);
+  });
+
+  test('row 45: a listing that is cut and says nothing is given away by what was seen before', async () => {
+    await announceRetention(request(), await prepareRetention(request()));
+    const cut = {...faulty(store, []), list: (prefix: string) => withoutNewest(store.list(prefix))};
+    await expect(
+      retain({...later(day), store: cut, limits: {staleAfterMs: 99 * day, maxShare: 1}}, true, limits),
+    ).rejects.toMatchObject({code: 'RETENTION_LISTING'});
+    expect(await sealed()).toEqual(ids);
+    await store.delete(`v1/shop/production/${ids[0]}/manifest.json`);
+    await expect(
+      retain({...later(day), store: cut, limits: {staleAfterMs: 99 * day, maxShare: 1}}, true, limits),
+    ).resolves.toBeDefined();
+  });
+
+  async function* withoutNewest(listed: AsyncIterable<StoredObject>): AsyncGenerator<StoredObject> {
+    for await (const object of listed) if (!object.key.includes(ids[0]!)) yield object;
+  }
+
+  test('row 32: what was copied later is not newer', async () => {
+    const copied = await plantSet(store, series, nowMs - 300 * day, 77);
+    expect((await findNewestSet(store, series))?.id).toBe(ids[0]);
+    expect((await listSets(store, series)).sealed.at(-1)?.id).toBe(copied);
   });
 
   test('an empty series is no reason to delete', async () => {
