@@ -12,6 +12,7 @@ import {bearerInput, failedCheckAnnotations, gateChecks, gateSettings, locate} f
 import {railwayTraffic} from '../../src/release/gate-traffic.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {bypassHeader, operatorBypass} from '../../src/release/maintenance-bypass.js';
+import {badSinceMs} from '../../src/release/outage.js';
 import {gateSummary, mergeSummary} from '../../src/report/gate-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -34,7 +35,7 @@ export async function run(inputs: GateInputs, runner: Run): Promise<Report<typeo
     result.verdict === 'fail' ? failedCheckAnnotations(result.record.blamed, result.sentence, file) : [];
   for (const annotation of annotations) runner.annotate(annotation);
   // A place among several only collects; the verdict is the merge's to note.
-  if (!inputs.place) await noteVerdict(inputs, file?.config, runner, result.verdict);
+  if (!inputs.place) await noteVerdict(inputs, file?.config, runner, result.verdict, badSinceMs(result.record));
   return {
     outputs: {
       verdict: result.verdict,
@@ -174,10 +175,13 @@ async function noteVerdict(
   config: Config | undefined,
   runner: Run,
   verdict: Verdict,
+  sinceMs?: number,
 ): Promise<void> {
   if (!inputs['ledger-id']) return;
   const ledger = await openLedger(config ?? configSchema.parse({version: 1, product: 'product'}), inputs, runner);
-  await ledger.append(inputs['ledger-id'], 'gated', {stage: inputs.stage, verdict});
+  const isOutage = inputs.stage === 'live' && verdict === 'fail' && sinceMs !== undefined;
+  const since = isOutage ? {'bad-since': String(Math.round(sinceMs))} : {};
+  await ledger.append(inputs['ledger-id'], 'gated', {stage: inputs.stage, verdict, ...since});
   if (inputs.stage === 'live' && verdict === 'pass') await ledger.append(inputs['ledger-id'], 'good');
 }
 

@@ -13,13 +13,14 @@ import {enterMaintenance, leaveMaintenance, type SideResult} from '../../src/rel
 import {bypassHeader, operatorBypass} from '../../src/release/maintenance-bypass.js';
 import {meetsMaintenance} from '../../src/release/maintenance-seen.js';
 import {readMaintenance} from '../../src/release/maintenance-window.js';
+import {outageMs} from '../../src/release/outage.js';
 import {readProduct} from '../../src/release/product.js';
 import {gateProduct, liveUrls} from '../../src/release/product-gate.js';
 import {type ComponentResult, rollBack} from '../../src/release/rollback.js';
 import {planRollback, type RollbackPlan} from '../../src/release/rollback-targets.js';
 import {type SchemaObstacle, schemaObstacle, waysOut} from '../../src/release/schema-obstacle.js';
 import {obstacleSummary} from '../../src/report/obstacle-summary.js';
-import {rollbackSummary} from '../../src/report/rollback-summary.js';
+import {rollbackSummary, timing} from '../../src/report/rollback-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import {openGitHub} from '../../src/runner/github.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -122,6 +123,8 @@ export async function run(inputs: RollbackInputs, runner: Run): Promise<Report<t
     left,
     override,
   });
+  const {'duration-ms': totalMs, 'outage-ms': outage} = report.outputs;
+  runner.log(timing({totalMs: Number(totalMs), outageMs: outage as number | undefined, rtoMs: config.objectives.rto}));
   if (inputs.incident) await openIncident(inputs, plan, results, left, report.summary ?? '', runner);
   return report;
 }
@@ -418,6 +421,9 @@ function finish({
   override,
 }: Ending): Report<typeof spec> {
   const totalMs = Date.now() - startedMs;
+  // What was back already is not measured again: its outage ended with the run that brought it back.
+  const restored = results.some((result) => result.state === 'restored');
+  const outage = gate && restored && !inputs['dry-run'] ? outageMs(plan.leaving, Date.now()) : undefined;
   const stateOn = (component: Component) =>
     results.find((result) => result.component === component)?.state ?? 'skipped';
   const servingOn = (component: Component) => {
@@ -442,6 +448,7 @@ function finish({
       verdict: gate?.verdict,
       'restore-ms': restoreMs,
       'duration-ms': totalMs,
+      'outage-ms': outage,
       left: left.map((line) => oneLine(line)).join(' | '),
     },
     summary: rollbackSummary({
@@ -451,6 +458,7 @@ function finish({
       verdict: gate?.verdict,
       sentence: gate?.sentence,
       totalMs,
+      outageMs: outage,
       rtoMs: config.objectives.rto,
       left,
       pin,

@@ -72,6 +72,7 @@ export const spec = defineAction({
     verdict: 'Verdict of the gate over the restored product.',
     'restore-ms': 'From start to both sides read back.',
     'duration-ms': 'From start to gated again.',
+    'outage-ms': 'From the first bad answer that the live gate saw to gated again; empty when no live gate had failed.',
     left: 'What is left to do by hand; empty when nothing.',
   },
 });

@@ -14,7 +14,9 @@ export interface Check {
 export const check = (ok: boolean, text: string): Check => ({ok, text});
 
 /** What production serves, as the platforms' state says and as a request confirms. */
-export async function serving(world: World): Promise<{frontend: string; backend: string; answers: boolean}> {
+export async function serving(
+  world: World,
+): Promise<{frontend: string; backend: string; answers: boolean; answered: string}> {
   const project = world.vercel.state().projects.find((candidate) => candidate.id === names.vercelProject);
   const served = (project?.hosts ?? []).map((host) => host.deploymentId ?? 'nothing');
   const service = world.railway.state().services.find((candidate) => candidate.id === names.railwayService);
@@ -24,6 +26,7 @@ export async function serving(world: World): Promise<{frontend: string; backend:
     frontend: [...new Set(served)].join('+'),
     backend: service?.servingCommit ?? 'nothing',
     answers: page.ok && health.ok,
+    answered: `the page ${page.status}, the health check ${health.status}`,
   };
 }
 

@@ -192,7 +192,7 @@ async function play(
 
 /** Lines of a step that say something about the release, out of many that a log also holds. */
 const telling =
-  /^(FAIL|PASS|INCONCLUSIVE|ERROR|Going back|frontend:|backend:|Release r-|Incident |.* serves dpl_|.*(deployment .* created)|.*sealed)/;
+  /^(FAIL|PASS|INCONCLUSIVE|ERROR|Going back|From the first bad answer|frontend:|backend:|Release r-|Incident |.* serves dpl_|.*(deployment .* created)|.*sealed)/;
 
 function tell(story: Story, event: EngineEvent): void {
   if (event.type === 'job-started') story.event('begin', event.name, {job: event.job});
@@ -248,8 +248,10 @@ function timings(result: WorkflowResult, visits: VisitLog, startedMs: number): R
       .map((step) => [`${job}.${step.id}`, Math.round(step.ms)] as const),
   );
   const restore = result.jobs['ship']?.steps.find((step) => step.id === 'rollback')?.outputs['restore-ms'];
+  const outage = result.jobs['ship']?.steps.find((step) => step.id === 'rollback')?.outputs['outage-ms'];
   return {
     ...Object.fromEntries(steps),
+    ...(outage && {outage: Number(outage)}),
     ...(restore && {restore: Number(restore)}),
     ...(visits.firstBadMs !== undefined &&
       visits.lastBadMs !== undefined && {bad_answers: visits.lastBadMs - visits.firstBadMs}),

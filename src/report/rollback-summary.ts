@@ -16,6 +16,8 @@ export interface ShownRollback {
   readonly verdict: string | undefined;
   readonly sentence: string | undefined;
   readonly totalMs: number;
+  /** From the first bad answer to gated again; undefined when no live gate had failed. */
+  readonly outageMs: number | undefined;
   readonly rtoMs: number;
   readonly left: readonly string[];
   readonly pin: string | undefined;
@@ -50,11 +52,18 @@ export function rollbackSummary(shown: ShownRollback): string {
     ...(shown.sentence
       ? [`**Gate over the restored product: ${cell(shown.verdict ?? '')}.** ${cell(shown.sentence, 600)}`, '']
       : []),
-    `Took ${formatDuration(shown.totalMs)}; the objective is ${formatDuration(shown.rtoMs)}${shown.totalMs > shown.rtoMs ? ', **missed**' : ''}.`,
+    timing(shown),
     '',
     ...(shown.pin ? [`📌 ${cell(shown.pin)}. Release it with the rollback workflow, component \`unpin\`.`, ''] : []),
     ...(shown.left.length
       ? ['### Left to do by hand', '', ...shown.left.map((line) => `- ${cell(line, 600)}`), '']
       : []),
   ].join('\n');
+}
+
+/** Against the objective counts what users had to wait, where that is known. */
+export function timing({totalMs, outageMs, rtoMs}: Pick<ShownRollback, 'totalMs' | 'outageMs' | 'rtoMs'>): string {
+  const objective = `the objective is ${formatDuration(rtoMs)}${(outageMs ?? totalMs) > rtoMs ? ', **missed**' : ''}`;
+  if (outageMs === undefined) return `Took ${formatDuration(totalMs)}; ${objective}.`;
+  return `From the first bad answer to gated again: ${formatDuration(outageMs)}; ${objective}. The way back took ${formatDuration(totalMs)} of it.`;
 }

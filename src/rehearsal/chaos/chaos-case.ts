@@ -173,10 +173,10 @@ function strike(run: WorkflowRun, {how, job}: Kill): void {
 }
 
 /** Commit of each side; the frontend's deployment where nothing names its commit. */
-async function sides(world: World): Promise<{frontend: string; backend: string; answers: boolean}> {
-  const {frontend, backend, answers} = await servingAtRest(world);
+async function sides(world: World): ReturnType<typeof serving> {
+  const {frontend, backend, answers, answered} = await servingAtRest(world);
   const served = world.vercel.state().deployments.find((one) => one.id === frontend);
-  return {frontend: served ? commitOf(served) : frontend, backend, answers};
+  return {frontend: served ? commitOf(served) : frontend, backend, answers, answered};
 }
 
 /** An upload says itself which commit it is of. */
@@ -185,10 +185,10 @@ function commitOf({commit, meta, id}: ReturnType<World['vercel']['state']>['depl
 }
 
 async function apart(world: World, when: string): Promise<string[]> {
-  const {frontend, backend, answers} = await sides(world);
+  const {frontend, backend, answers, answered} = await sides(world);
   return [
     ...(frontend === backend ? [] : [`${when} the frontend serves ${short(frontend)}, the backend ${short(backend)}`]),
-    ...(answers ? [] : [`${when} the product does not answer`]),
+    ...(answers ? [] : [`${when} the product does not answer: ${answered}`]),
   ];
 }
 

@@ -340,7 +340,7 @@ async function afterwards(world: World, before: Look): Promise<string[]> {
   return [
     ...(now.frontend === before.frontend ? [] : [`the frontend is ${now.frontend}, not its anchor ${before.frontend}`]),
     ...(now.backend === before.backend ? [] : [`the backend runs ${now.backend}, not its anchor ${before.backend}`]),
-    ...(now.answers ? [] : ['the product does not answer']),
+    ...(now.answers ? [] : [`the product does not answer: ${now.answered}`]),
     ...(kept.frontend || kept.backend ? ['users are still kept out by maintenance mode'] : []),
     ...(vercel.length > 1 ? [`${vercel.length} Vercel deployments were made`] : []),
     ...(commits(false).length > 1 ? [`${commits(false).length} Railway deployments of the release were made`] : []),
