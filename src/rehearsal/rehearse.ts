@@ -8,7 +8,7 @@ import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './
 import {type Check, check, serving} from './outside.js';
 import {type Facts, factsOf} from './parity.js';
 import {startVisitor, type VisitLog, type Visitor} from './product/visitor.js';
-import type {Act, Outcome, Scenario} from './scenario.js';
+import type {Act, Inputs, Outcome, Scenario} from './scenario.js';
 import {legend, type Story, strip} from './story.js';
 import {runWorkflow, secretsOf} from './workflow-run.js';
 import {startWorld, type World} from './world.js';
@@ -128,8 +128,9 @@ async function playAll(
 ): Promise<{results: WorkflowResult[]; checks: Check[]}> {
   const results: WorkflowResult[] = [];
   const checks: Check[] = [];
-  for (const act of scenario.acts) {
-    await act.before?.(world);
+  for (const given of scenario.acts) {
+    await given.before?.(world);
+    const act = await known(given, world);
     if (scenario.acts.length > 1)
       rehearsal.story.event(
         'note',
@@ -148,8 +149,15 @@ async function playAll(
   return {results, checks};
 }
 
+type Known = Act & {readonly inputs?: Inputs};
+
+async function known(act: Act, world: World): Promise<Known> {
+  if (typeof act.inputs !== 'function') return act as Known;
+  return {...act, inputs: await act.inputs(world)};
+}
+
 async function play(
-  act: Act,
+  act: Known,
   world: World,
   {suiteRoot, nodePath, start, story, signal, canary}: Rehearsal & {readonly canary?: Canary},
 ): Promise<WorkflowResult> {

@@ -17,13 +17,15 @@ export interface Outcome {
   readonly before: {readonly frontend: string; readonly backend: string};
 }
 
+export type Inputs = Readonly<Record<string, string | boolean>>;
+
 /** One run of a workflow, with what happens to it. */
 export interface Act {
   readonly workflow: WorkflowName;
   /** Which commit of the product the run is for; default: where the repository stands. */
   readonly commit?: VersionName;
-  /** Inputs of a run by hand; without them a release is a push and a backup a schedule. */
-  readonly inputs?: Readonly<Record<string, string | boolean>>;
+  /** Inputs of a run by hand, some known only when it begins; without them a release is a push and a backup a schedule. */
+  readonly inputs?: Inputs | ((world: World) => Promise<Inputs>);
   /** Cancels the run when this becomes true of an event. */
   readonly cancelWhen?: (event: EngineEvent) => boolean;
   /** Loses the runner of the job that this becomes true for: everything in it dies at once. */

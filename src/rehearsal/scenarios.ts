@@ -10,6 +10,7 @@ import {
   showsMaintenance,
   stepOutput,
 } from './scenario-checks.js';
+import {disasterScenarios} from './scenarios/disaster.js';
 import {restoreDrill} from './scenarios/restore-drill.js';
 import {schemaScenarios} from './scenarios/schema.js';
 import {slowLeak} from './scenarios/slow-leak.js';
@@ -249,6 +250,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   ...schemaScenarios,
+  ...disasterScenarios,
   {
     name: 'maintenance',
     about: 'the maintenance page goes up and comes down without a redeploy',

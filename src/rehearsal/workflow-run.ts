@@ -4,7 +4,7 @@ import type {EngineEvent, WorkflowRequest, WorkflowRun} from './engine/engine.js
 import {names, secrets, type World} from './world.js';
 
 /** A file in .github/workflows, without its ending. */
-export type WorkflowName = 'release' | 'rollback' | 'backup' | 'restore-drill' | 'maintenance';
+export type WorkflowName = 'release' | 'rollback' | 'backup' | 'restore-drill' | 'maintenance' | 'disaster-recovery';
 
 export interface RunRequest {
   readonly world: World;
@@ -64,7 +64,12 @@ export function runWorkflow({
       BACKUP_PRUNER_SECRET_ACCESS_KEY: secrets.secretAccessKey,
     },
     // As on GitHub: no other workflow can read the key that opens a set.
-    environments: {'restore-drill': {secrets: {BACKUP_PRIVATE_KEY: world.keys.privateKey}}},
+    environments: Object.fromEntries(
+      ['restore-drill', 'disaster-recovery'].map((name) => [
+        name,
+        {secrets: {BACKUP_PRIVATE_KEY: world.keys.privateKey}},
+      ]),
+    ),
     vars: {BACKUP_RETENTION: 'plan'},
     apiUrl: world.github.url,
     token: secrets.githubToken,

@@ -41,7 +41,17 @@ function rehearse(...args: string[]): Promise<{exitCode: number | null; last: La
 }
 
 describe('the real workflow files and bundles on the local stand-ins', () => {
-  test.each(['good', 'bad-frontend', 'bad-backend', 'bad-after-promotion', 'slow-leak', 'cancelled', 'backup'])(
+  test.each([
+    'good',
+    'bad-frontend',
+    'bad-backend',
+    'bad-after-promotion',
+    'slow-leak',
+    'cancelled',
+    'backup',
+    'database-restore',
+    'disaster',
+  ])(
     'scenario %s ends as expected, judged from outside',
     async (scenario) => {
       const {exitCode, last} = await rehearse('--scenario', scenario);
@@ -54,7 +64,7 @@ describe('the real workflow files and bundles on the local stand-ins', () => {
       expect(last.served.requests).toBeGreaterThan(20);
       expect(last.timings_ms['total']).toBeGreaterThan(0);
     },
-    180_000,
+    300_000,
   );
 
   test('a release whose promotion is refused is not called good', async () => {

@@ -1,0 +1,43 @@
+import {execFile} from 'node:child_process';
+import {promisify} from 'node:util';
+import pg from 'pg';
+import type {World} from './world.js';
+
+/** The rehearsed product's database as an outsider sees and breaks it: by a client of its own, never by the actions' code. */
+
+/** Rows of one statement. */
+export async function query(world: World, sql: string, database = 'shop'): Promise<Array<Record<string, unknown>>> {
+  const client = new pg.Client({connectionString: world.postgres.urlOf(database)});
+  // A swap ends connections; that is what is rehearsed.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as Array<Record<string, unknown>>;
+  } finally {
+    await client.end();
+  }
+}
+
+/** What customers would miss: every item and every order. */
+export async function contentOf(world: World, database = 'shop'): Promise<string> {
+  const items = await query(world, 'SELECT id, name FROM items ORDER BY id', database);
+  const orders = await query(world, 'SELECT id, item_id, quantity FROM orders ORDER BY id', database);
+  return JSON.stringify({items, orders});
+}
+
+export async function databasesOf(world: World): Promise<string[]> {
+  const rows = await query(world, `SELECT datname FROM pg_database WHERE datname LIKE 'shop%' ORDER BY 1`, 'postgres');
+  return rows.map((row) => String(row['datname']));
+}
+
+/** What whoever answers for the restore has to type. */
+export async function identityOf(world: World): Promise<string> {
+  const [row] = await query(world, 'SELECT system_identifier::text AS id FROM pg_control_system()', 'postgres');
+  return `shop@${String(row!['id'])}`;
+}
+
+/** Runs a command that a log printed, as its reader would: in a shell, with the address in SERVER_URL. */
+export async function typeIn(world: World, command: string): Promise<void> {
+  const env = {PATH: `${world.postgres.binDir}:${process.env['PATH'] ?? ''}`, SERVER_URL: world.postgres.url};
+  await promisify(execFile)('/bin/sh', ['-c', command], {env});
+}
