@@ -267,6 +267,7 @@ async function describeRequest(inputs: BackupInputs, runner: Run, product: Opene
             connection,
             depth: inputs.measure,
             compression: inputs.compression,
+            jobs: inputs.jobs,
             expectedTables: inputs['as-found']
               ? []
               : (inputs['expected-tables'] ?? config.database?.['expected-tables'] ?? []),

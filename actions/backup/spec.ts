@@ -52,6 +52,12 @@ export const spec = defineAction({
       default: 'archive',
       doc: '`archive` compresses inside the dump, so that gpg and pg_restore alone open it: zstd from pg_dump 16 on, gzip before. `stream` lets the zstd program do it where pg_dump cannot: faster and smaller, and one more program on the day of the restore.',
     }),
+    jobs: integer({
+      default: '1',
+      min: 1,
+      max: 8,
+      doc: 'Streams with rows, for big databases with several large tables: each is an archive of its own, by a pg_dump of its own over one snapshot, and they are restored side by side. Each takes about 60 MB of memory and one connection.',
+    }),
     'read-back': choice({
       options: ['full', 'size'],
       default: 'full',

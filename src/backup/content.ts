@@ -31,6 +31,23 @@ export function partOf(manifest: Manifest, role: ManifestPart['role'], name?: st
   });
 }
 
+/** The archives of the database in the order of a restore: one, or what goes before the rows, the rows, what goes after. */
+export function databaseParts(manifest: Manifest): {
+  readonly before: readonly ManifestPart[];
+  readonly rows: readonly ManifestPart[];
+  readonly after: readonly ManifestPart[];
+} {
+  const whole = partOf(manifest, 'database');
+  const of = (section: ManifestPart['section']) =>
+    manifest.parts.filter((part) => part.role === 'database' && part.section === section);
+  if (whole.section === undefined) return {before: [], rows: [whole], after: []};
+  const found = {before: of('pre-data'), rows: of('data'), after: of('post-data')};
+  if (found.before.length === 1 && found.rows.length > 0 && found.after.length === 1) return found;
+  throw new Failure('MANIFEST', `The manifest of ${manifest.id} does not name every section of its database`, {
+    remedy: 'Do not use this set; take another one.',
+  });
+}
+
 /** Whether something given can open the set, found out before anything is read. @throws Failure PRIVATE_KEY, PASSPHRASE */
 export function refuseForeignKeys(manifest: Manifest, keys: readonly Opener[]): void {
   if (manifest.encryption.passphrase) {

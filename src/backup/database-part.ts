@@ -2,7 +2,8 @@ import {Failure, type Problem, refusal} from '../kernel/errors.js';
 import type {ClientTools} from '../postgres/client-tools.js';
 import {dumpClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
-import {chooseCompression, type DumpCompression, startDump} from '../postgres/dump.js';
+import {chooseCompression, type Dump, type DumpCompression, startDump} from '../postgres/dump.js';
+import {type DumpSegment, shareOut} from '../postgres/dump-segments.js';
 import {readGlobals} from '../postgres/globals.js';
 import {holdStill} from '../postgres/hold-still.js';
 import {type Depth, type Inventory, tableNames, takeInventory} from '../postgres/inventory.js';
@@ -21,13 +22,16 @@ export interface DatabaseRequest {
   readonly allowEmpty?: boolean;
   /** `stream` puts the zstd program around the archive of a pg_dump that does not know zstd: faster, and one more program to open it. */
   readonly compression?: 'archive' | 'stream';
+  /** Streams with rows, each by a pg_dump of its own over one snapshot; default 1, one archive for everything. */
+  readonly jobs?: number;
   readonly lockWaitMs?: number;
   readonly idleLimitMs?: number;
 }
 
 /** A database held still in one snapshot, ready to be dumped and measured at the same time. */
 export interface DatabaseSource extends AsyncDisposable {
-  readonly part: PartSource;
+  /** One, or with several streams: before the rows, the rows, after the rows. */
+  readonly parts: readonly PartSource[];
   /** Roles without passwords, read while the dump runs; undefined where the role may not read them. */
   readonly globals: Promise<PartSource | undefined>;
   readonly facts: ServerFacts;
@@ -54,7 +58,9 @@ export async function openDatabase(
     const compression = await chooseCompression(tools, env, {around: request.compression === 'stream'});
     const snapshot = await holdStill(session, request.lockWaitMs ?? 60_000);
     await refuseWrongDatabase(session, request);
-    return new HeldDatabase(session, facts, tools, compression, snapshot, request, env, signal);
+    const {jobs = 1} = request;
+    const segments = jobs > 1 ? await shareOut(session, jobs, facts.databaseBytes) : [undefined];
+    return new HeldDatabase(session, facts, tools, compression, snapshot, segments, request, env, signal);
   } catch (error) {
     await session.close();
     throw error;
@@ -62,9 +68,9 @@ export async function openDatabase(
 }
 
 class HeldDatabase implements DatabaseSource {
-  readonly part: PartSource;
+  readonly parts: readonly PartSource[];
   readonly globals: Promise<PartSource | undefined>;
-  readonly #dump: () => ReturnType<typeof startDump> | undefined;
+  readonly #dumps: Dump[] = [];
   readonly #end = new AbortController();
   #hasGlobals = false;
 
@@ -74,33 +80,45 @@ class HeldDatabase implements DatabaseSource {
     readonly tools: ClientTools,
     readonly compression: DumpCompression,
     readonly snapshot: string,
+    segments: ReadonlyArray<DumpSegment | undefined>,
     readonly request: DatabaseRequest,
     env: Environment,
     signal: AbortSignal,
   ) {
-    let dump: ReturnType<typeof startDump> | undefined;
     const {connection, idleLimitMs = 300_000} = request;
     // Every table is locked by this session, so that pg_dump can only wait for a migration that waits for us. Both would
     // wait for ever, and every user behind them.
     const lockWaitMs = Math.min(request.lockWaitMs ?? 2_000, 2_000);
-    async function* stream() {
-      dump = startDump({connection, tools, compression, snapshot, env, signal, lockWaitMs, idleLimitMs});
+    const dumps = this.#dumps;
+    async function* stream(selection: readonly string[]) {
+      const dump = startDump({
+        connection,
+        tools,
+        compression,
+        snapshot,
+        env,
+        signal,
+        lockWaitMs,
+        idleLimitMs,
+        selection,
+      });
+      dumps.push(dump);
       yield* dump.stream;
     }
-    this.#dump = () => dump;
     this.globals = readGlobals(connection, tools, env, AbortSignal.any([signal, this.#end.signal])).then((sql) => {
       this.#hasGlobals = sql !== undefined;
       return sql === undefined ? undefined : globalsPart(sql);
     });
-    this.part = {
+    this.parts = segments.map((segment) => ({
       role: 'database',
       name: facts.database,
-      key: dumpKey(compression),
+      key: dumpKey(compression, segment),
       format: 'pgdump-custom',
+      ...(segment ? {section: segment.section} : {}),
       compression: compressionOf(compression),
-      stream: stream(),
-      expectedBytes: facts.databaseBytes,
-    };
+      stream: stream(segment?.args ?? []),
+      expectedBytes: segment ? segment.expectedBytes : facts.databaseBytes,
+    }));
   }
 
   measure(): Promise<Inventory> {
@@ -135,13 +153,15 @@ class HeldDatabase implements DatabaseSource {
   }
 
   dumpArguments(): readonly string[] {
-    return this.#dump()?.args ?? [];
+    return this.#dumps[0]?.args ?? [];
   }
 
   warnings(): string[] {
     const {facts} = this;
     return [
-      ...(this.#dump()?.warnings() ?? []).map((line) => `pg_dump: ${line.replace(/^pg_dump: (warning: )?/, '')}`),
+      ...[...new Set(this.#dumps.flatMap((dump) => dump.warnings()))].map(
+        (line) => `pg_dump: ${line.replace(/^pg_dump: (warning: )?/, '')}`,
+      ),
       ...(facts.collationMismatch
         ? [
             "The collation version of the database differs from the system's: indexes may be out of order. Run REINDEX and ALTER DATABASE … REFRESH COLLATION VERSION.",
@@ -199,8 +219,13 @@ async function refuseWrongDatabase(
     });
 }
 
-function dumpKey({around, method}: DumpCompression): string {
-  return around && method === 'zstd' ? 'database.dump.zst.pgp' : 'database.dump.pgp';
+/** Sorted by name, several archives stand in the order of a restore. */
+function dumpKey({around, method}: DumpCompression, segment: DumpSegment | undefined): string {
+  const number = String(segment?.number).padStart(2, '0');
+  const which = segment
+    ? {'pre-data': '-1-before', data: `-2-rows-${number}`, 'post-data': '-3-after'}[segment.section]
+    : '';
+  return `database${which}.dump${around && method === 'zstd' ? '.zst' : ''}.pgp`;
 }
 
 function compressionOf({method, level, around}: DumpCompression): PartSource['compression'] {

@@ -27,6 +27,8 @@ const part = open({
   /** Object beside the manifest. */
   key: fileName,
   format: z.enum(['pgdump-custom', 'sql', 'tar', 'json']),
+  /** Of a database that lies in several archives: which of its three sections this is. Absent: all of it. */
+  section: z.enum(['pre-data', 'data', 'post-data']).optional(),
   /** Around the format, inside the encryption; `archive` means inside the dump, where pg_restore undoes it. */
   compression: open({
     method: z.enum(['none', 'gzip', 'zstd']),

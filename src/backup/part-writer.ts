@@ -6,7 +6,7 @@ import type {Store, UnfinishedUpload} from '../storage/store.js';
 import type {ManifestPart} from './manifest.js';
 
 /** A part before it is written: what it is, and where its bytes come from. */
-export interface PartSource extends Pick<ManifestPart, 'role' | 'name' | 'key' | 'format' | 'compression'> {
+export interface PartSource extends Pick<ManifestPart, 'role' | 'name' | 'key' | 'format' | 'section' | 'compression'> {
   /** Ends without an error only when everything that feeds it ended well. */
   readonly stream: AsyncIterable<Uint8Array>;
   readonly expectedBytes?: number;
@@ -42,12 +42,13 @@ export async function writePart(source: PartSource, context: PartContext): Promi
     blockSha256: (index, size) => (size === blocks.blockSize ? blocks.at(index) : undefined),
   });
   if (stored.bytes !== cipher.bytes) throw incomplete(source.key, cipher.bytes, stored.bytes);
-  const {role, name, key, format, compression} = source;
+  const {role, name, key, format, section, compression} = source;
   return {
     role,
     name,
     key,
     format,
+    ...(section ? {section} : {}),
     compression,
     plaintext: plain.digest(),
     ciphertext: cipher.digest(),

@@ -10,9 +10,10 @@ import {readServerFacts, type ServerFacts} from '../postgres/server-facts.js';
 import {openSession, openSessions, type Session} from '../postgres/session.js';
 import type {Store} from '../storage/store.js';
 import {type Comparison, compareContent} from './compare.js';
-import {partOf, readContent, refuseForeignKeys} from './content.js';
+import {databaseParts, readContent, refuseForeignKeys} from './content.js';
 import type {Manifest, ManifestDatabase, ManifestPart} from './manifest.js';
 import {readPlaintext} from './part-reader.js';
+import {eachOf} from './set-list.js';
 import {setPrefix} from './set-name.js';
 
 export interface DatabaseRestore {
@@ -50,7 +51,7 @@ export interface RestoredDatabase {
  */
 export async function restoreDatabase(request: DatabaseRestore): Promise<RestoredDatabase> {
   const {manifest, keys, signal, log = () => {}} = request;
-  const part = partOf(manifest, 'database');
+  const parts = databaseParts(manifest);
   const source = manifest.database;
   if (!source)
     throw new Failure('MANIFEST', `The manifest of ${manifest.id} does not describe its database`, {
@@ -64,7 +65,7 @@ export async function restoreDatabase(request: DatabaseRestore): Promise<Restore
   const {connection, sameLocale} = await createDatabase(request.server, wanted, request.locale ?? 'exact', signal);
   try {
     log(`Restoring into the new database ${request.database} with pg_restore ${tools.version}.`);
-    const filled = await fill(request, source, part, tools, connection);
+    const filled = await fill(request, source, parts, tools, connection);
     return {connection, server, sameLocale, ...filled};
   } catch (error) {
     await dropAgain(request, log);
@@ -76,18 +77,17 @@ export async function restoreDatabase(request: DatabaseRestore): Promise<Restore
 async function fill(
   request: DatabaseRestore,
   source: ManifestDatabase,
-  part: ManifestPart,
+  parts: ReturnType<typeof databaseParts>,
   tools: ClientTools,
   connection: Connection,
 ): Promise<Pick<RestoredDatabase, 'comparison' | 'durationMs'>> {
-  const {store, manifest, keys, owners, env, signal, clock = systemClock, log = () => {}} = request;
+  const {store, manifest, keys, signal, clock = systemClock, log = () => {}} = request;
   const startedMs = clock.now();
-  const location = {store, prefix: setPrefix(manifest, manifest.id), part, signal, clock};
+  const prefix = setPrefix(manifest, manifest.id);
   await using sessions = await openSessions(connection, measuredAtOnce, signal);
   const ahead = new MeasureAhead(sessions.all[0]!, source.depth);
-  const around = part.compression.where === 'stream' ? (part.compression.method as 'zstd' | 'gzip') : 'none';
   try {
-    await restoreArchive({connection, tools, around, owners, env, signal, source: readPlaintext(location, keys)});
+    await fillInOrder(request, parts, tools, connection);
   } catch (error) {
     sessions.hangUp();
     await ahead.stop();
@@ -95,7 +95,7 @@ async function fill(
   }
   const restoredMs = clock.now();
   log(`Restored, and ${ahead.size} tables measured meanwhile; comparing with the manifest.`);
-  const expected = await readContent(store, location.prefix, manifest, keys, signal);
+  const expected = await readContent(store, prefix, manifest, keys, signal);
   const [compared, analyzed] = await Promise.allSettled([
     compareRestored(sessions.all, ahead, expected, source),
     analyze(connection, signal),
@@ -108,6 +108,36 @@ async function fill(
     durationMs: {restore: restoredMs - startedMs, compare: endMs - restoredMs, total: endMs - startedMs},
   };
 }
+
+/** What stands before the rows, then the rows side by side, then what needs them; the first failure stops the others. */
+async function fillInOrder(
+  {store, manifest, keys, owners, env, signal: outer, clock = systemClock}: DatabaseRestore,
+  {before, rows, after}: ReturnType<typeof databaseParts>,
+  tools: ClientTools,
+  connection: Connection,
+): Promise<void> {
+  const prefix = setPrefix(manifest, manifest.id);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([outer, stop.signal]);
+  const restore = async (part: ManifestPart) => {
+    const around = part.compression.where === 'stream' ? (part.compression.method as 'zstd' | 'gzip') : 'none';
+    const source = readPlaintext({store, prefix, part, signal, clock}, keys);
+    await restoreArchive({connection, tools, around, owners, env, signal, source});
+  };
+  for (const part of before) await restore(part);
+  let first: {readonly error: unknown} | undefined;
+  await eachOf(rows, restoredAtOnce, (part) =>
+    restore(part).catch((error: unknown) => {
+      first ??= {error};
+      stop.abort();
+    }),
+  );
+  if (first) throw first.error;
+  for (const part of after) await restore(part);
+}
+
+/** Archives with rows that are restored at the same time. */
+const restoredAtOnce = 4;
 
 /** How many tables are measured at the same time once the restore has ended. */
 const measuredAtOnce = 3;

@@ -1,7 +1,7 @@
 import type {Opener} from '../crypto/private-key.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure} from '../kernel/errors.js';
-import {listArchive, readArchive} from '../postgres/archive.js';
+import {type ArchiveListing, listArchive, readArchive} from '../postgres/archive.js';
 import {restoreClient} from '../postgres/client-tools.js';
 import type {Store} from '../storage/store.js';
 import {readContent, refuseForeignKeys} from './content.js';
@@ -47,7 +47,7 @@ export async function checkPlaintext(
   const open = (part: ManifestPart) => readPlaintext({store, prefix, part, signal, clock}, keys);
   const major = Number.parseInt(manifest.database?.clientVersion ?? '', 10);
   const tools = manifest.database ? await restoreClient(major, undefined, env) : undefined;
-  let listing = {};
+  const listings: ArchiveListing[] = [];
   const parts = await eachPart(manifest.parts, clock, async (part) => {
     if (part.format !== 'pgdump-custom') return drain(open(part));
     const request = {
@@ -57,19 +57,20 @@ export async function checkPlaintext(
       signal,
     };
     await readArchive({...request, source: open(part)});
-    listing = await compareListing(check, await listArchive({...request, source: open(part)}), prefix);
+    listings.push(await listArchive({...request, source: open(part)}));
   });
-  return {parts, ...listing};
+  return {parts, ...(listings.length ? await compareListing(check, listings, prefix) : {})};
 }
 
 async function compareListing(
   {store, manifest, keys, signal}: SetCheck & {readonly keys: readonly Opener[]},
-  listing: {readonly entries: number; readonly tables: readonly string[]},
+  listings: readonly ArchiveListing[],
   prefix: string,
 ) {
+  const tables = listings.flatMap((listing) => listing.tables);
   const content = await readContent(store, prefix, manifest, keys, signal);
   const plain = (name: string) => name.replace(/"/g, '');
-  const listed = new Set(listing.tables.map(plain));
+  const listed = new Set(tables.map(plain));
   const absent = (content?.tables ?? []).map(({name}) => plain(name)).filter((name) => !listed.has(name));
   if (absent.length)
     throw new Failure(
@@ -77,7 +78,7 @@ async function compareListing(
       `The archive holds no rows of ${absent.slice(0, 5).join(', ')}, which the manifest names`,
       {remedy: 'Take another set.', details: {absent}},
     );
-  return {tables: listing.tables.length, entries: listing.entries};
+  return {tables: tables.length, entries: listings.reduce((sum, {entries}) => sum + entries, 0)};
 }
 
 async function eachPart(parts: readonly ManifestPart[], clock: Clock, work: (part: ManifestPart) => Promise<void>) {

@@ -157,10 +157,12 @@ async function writeParts(
     parts.push(part);
     deps.log?.(`Stored ${part.key}: ${part.ciphertext.bytes} bytes in ${Math.round(part.durationMs)} ms.`);
   };
-  const first = database ? [database.part] : [];
+  const first = database?.parts ?? [];
+  // As many streams with rows as were asked for, and one beside them.
+  const atOnce = Math.max(2, (request.database?.jobs ?? 1) + 1);
   const others = request.parts ?? [];
   const [measured, globals] = await allOrStop(
-    [database?.measure(), database && writeGlobals(database, write), eachOf([...first, ...others], 2, write)],
+    [database?.measure(), database && writeGlobals(database, write), eachOf([...first, ...others], atOnce, write)],
     stop,
   );
   const order = [...first, ...(globals ? [globals] : []), ...others].map((source) => source.key);

@@ -37,6 +37,8 @@ export interface DumpRequest {
   readonly lockWaitMs: number;
   /** No byte for this long means that the other side is dead, in milliseconds. */
   readonly idleLimitMs: number;
+  /** What of the database; default all. */
+  readonly selection?: readonly string[];
 }
 
 export interface Dump {
@@ -114,7 +116,7 @@ function noArchive(): Failure {
   });
 }
 
-function dumpArguments({compression, snapshot, lockWaitMs}: DumpRequest): string[] {
+function dumpArguments({compression, snapshot, lockWaitMs, selection = []}: DumpRequest): string[] {
   const inside =
     compression.around || compression.method === 'none'
       ? '0'
@@ -127,6 +129,7 @@ function dumpArguments({compression, snapshot, lockWaitMs}: DumpRequest): string
     `--snapshot=${snapshot}`,
     `--lock-wait-timeout=${lockWaitMs}`,
     '--no-password',
+    ...selection,
     `--dbname=${keepaliveOptions}`,
   ];
 }

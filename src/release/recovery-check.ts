@@ -1,5 +1,5 @@
 import {chooseSet} from '../backup/choose-set.js';
-import {partOf, refuseForeignKeys} from '../backup/content.js';
+import {databaseParts, refuseForeignKeys} from '../backup/content.js';
 import {listSets, type SealedSet} from '../backup/set-list.js';
 import {isSound} from '../backup/sound-set.js';
 import {readTrustedManifest} from '../backup/trust.js';
@@ -92,7 +92,7 @@ export async function chooseRecoverySet(
   refuseUnproven(chosen, named, wanted);
   const signers = await readKeyTexts(wanted.signedBy ?? settings['signed-by'] ?? [], wanted.root);
   const {manifest} = await readTrustedManifest(store, series, chosen.id, {signers}, wanted.signal);
-  partOf(manifest, 'database');
+  databaseParts(manifest);
   const openers = await openersOf(wanted);
   if (openers.length) refuseForeignKeys(manifest, openers);
   if (database && manifest.database)
