@@ -168,12 +168,12 @@ async function reportFreshness(
         'age-ms': Math.round(ageMs),
         ...(drillAgeMs === undefined ? {} : {'drill-age-ms': Math.round(drillAgeMs)}),
       },
-      summary: `### Newest sound set\n\n\`${id}\`, ${formatDuration(ageMs)} old. A set was last proven ${drillAgeMs === undefined ? 'never' : `${formatDuration(drillAgeMs)} ago`}.`,
+      summary: `## ✅ The newest sound set is ${formatDuration(ageMs)} old\n\n\`${id}\`. A set was last proven ${drillAgeMs === undefined ? 'never' : `${formatDuration(drillAgeMs)} ago`}.`,
     };
   } catch (error) {
     if (!(error instanceof Failure) || !(error.code in alarms)) throw error;
     const {heading, title} = alarms[error.code as keyof typeof alarms];
-    const summary = `### ${heading}\n\n${cell(error.message)}`;
+    const summary = `## ❌ ${heading}\n\n${cell(error.message)}`;
     if (inputs.alarm)
       await raiseAlarm(inputs['github-token'], runner, {
         key,

@@ -105,7 +105,7 @@ function report(due: readonly Due[], {sent, failed, reportedElsewhere}: Dispatch
       sent: sent.map(({route}) => route.channel).join(','),
       failed: failed.map(({due: one}) => one.route.channel).join(','),
     },
-    summary: `### Notify\n\n${due.length ? table(['channel', 'result'], rows) : 'No route wants this message.'}`,
+    summary: `## ${failed.length ? '❌' : '✅'} Notify: ${sent.length} told, ${failed.length} failed\n\n${due.length ? table(['channel', 'result'], rows) : 'No route wants this message.'}`,
     ...(first
       ? {failure: new Failure(first.code, oneLine(first.message, 400), {remedy: first.remedy, cause: first.cause})}
       : {}),

@@ -4,7 +4,7 @@ import type {Component, Promotion} from '../../src/platforms/platform.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
-import {cell, code, oneLine, table} from '../../src/report/text.js';
+import {cell, code, link, oneLine, table} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
 import type {Inputs} from '../../src/runner/spec.js';
 import type {spec} from './spec.js';
@@ -93,7 +93,7 @@ function report(promotions: ReadonlyArray<readonly [Component, Promotion]>, runn
       '',
       table(
         ['component', 'host', 'serves, as read back'],
-        hosts.map(({component, host, deploymentId}) => [component, cell(host), code(deploymentId)]),
+        hosts.map(({component, host, deploymentId}) => [component, link(host, `https://${host}`), code(deploymentId)]),
       ),
       '',
     ].join('\n'),

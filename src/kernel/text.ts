@@ -21,3 +21,10 @@ export function stripControls(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
   return plain.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
 }
+
+/** A fenced code block that its content cannot close. */
+export function codeBlock(text: string, max = 4_000): string {
+  const body = stripControls(text).slice(0, max);
+  const fence = '`'.repeat(Math.max(3, ...[...body.matchAll(/`+/g)].map((m) => m[0].length + 1)));
+  return `${fence}text\n${body}\n${fence}`;
+}

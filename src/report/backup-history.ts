@@ -65,7 +65,7 @@ export function retentionSummary(figures: RetentionFigures): string {
         ]
       : [];
   return [
-    `### Retention: ${kept.length} kept, ${planned.length} may go, ${removed.length} removed`,
+    `## ${failed.length ? '❌' : '✅'} Retention: ${kept.length} kept, ${planned.length} may go, ${removed.length} removed`,
     '',
     `${kept.length + planned.length} sets hold ${formatBytes(figures.storedBytes)}.`,
     '',

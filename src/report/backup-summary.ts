@@ -32,7 +32,7 @@ export interface BackupFigures {
 export function backupSummary(figures: BackupFigures): string {
   const {database} = figures;
   return [
-    `### Backup ${figures.reused ? 'reused' : 'sealed'}: ${code(figures.id)}`,
+    `## ✅ Backup ${figures.reused ? 'reused' : 'sealed'}: ${code(figures.id)}`,
     '',
     `In ${code(`${figures.location}/${figures.manifestKey}`, 300)}, ${figures.reused ? 'made earlier' : `in ${formatDuration(figures.durationMs)}`}.`,
     '',

@@ -1,5 +1,5 @@
 import {formatDuration} from '../kernel/duration.js';
-import {cell, code, codeBlock, table} from './text.js';
+import {cell, code, codeBlock, link, table} from './text.js';
 
 /** The parts of a deployment that are shown; `Deployment` of src/platforms fits it. */
 interface ShownDeployment {
@@ -24,8 +24,8 @@ export function deploymentSummary(deployment: ShownDeployment, commit: string): 
     ['state', cell(state)],
     ['took', formatDuration(deployment.durationMs)],
     ...(deployment.adopted ? [['made by', 'an earlier try of this release; taken over']] : []),
-    ...(deployment.url ? [['answers at', cell(deployment.url)]] : []),
-    ...(deployment.inspectUrl ? [['platform page', cell(deployment.inspectUrl)]] : []),
+    ...(deployment.url ? [['answers at', link(deployment.url, deployment.url)]] : []),
+    ...(deployment.inspectUrl ? [['build and logs', link('on the platform', deployment.inspectUrl)]] : []),
   ];
   return [
     `## ${good ? '✅' : '❌'} Deploy ${deployment.component}: ${cell(state)}`,
@@ -36,8 +36,6 @@ export function deploymentSummary(deployment: ShownDeployment, commit: string): 
     ...(deployment.reason
       ? [
           `**${cell(deployment.reason.message, 600)}**`,
-          '',
-          `Next: ${cell(deployment.reason.remedy, 600)}`,
           '',
           ...(deployment.reason.logTail.length ? [codeBlock(deployment.reason.logTail.join('\n'))] : []),
         ]

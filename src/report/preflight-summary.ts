@@ -23,19 +23,37 @@ export function preflightLines(findings: readonly ShownFinding[]): string[] {
 
 export function preflightSummary(findings: readonly ShownFinding[], heading: string): string {
   const count = (state: ShownFinding['state']) => findings.filter((f) => f.state === state).length;
-  const rows = findings.map((f) => [
-    marks[f.state],
-    cell(f.area),
-    cell(f.check),
-    cell(f.found),
-    f.state === 'ok' ? '' : cell(f.remedy ?? ''),
-  ]);
+  const order = ['problem', 'unknown', 'warning'] as const;
+  const open = order.flatMap((state) => findings.filter((f) => f.state === state));
+  const well = findings.filter((f) => f.state === 'ok');
+  const parts = [
+    ...(count('problem') ? [`${count('problem')} to fix`] : []),
+    ...(count('unknown') ? [`${count('unknown')} not verifiable`] : []),
+    ...(count('warning') ? [`${count('warning')} to look at`] : []),
+    `${count('ok')} well`,
+  ];
   return [
-    `## ${heading}`,
+    `## ${heading}: ${parts.join(', ')}`,
     '',
-    `${count('ok')} well, ${count('warning')} to look at, ${count('unknown')} not verifiable, ${count('problem')} to fix. Nothing was changed.`,
+    'Nothing live was changed.',
     '',
-    table(['', 'area', 'check', 'found', 'remedy'], rows),
+    ...(open.length
+      ? [
+          table(
+            ['', 'area', 'check', 'found', 'remedy'],
+            open.map((f) => [marks[f.state], cell(f.area), cell(f.check), cell(f.found), cell(f.remedy ?? '')]),
+          ),
+          '',
+        ]
+      : []),
+    `<details><summary>What is well (${well.length})</summary>`,
+    '',
+    table(
+      ['', 'area', 'check', 'found'],
+      well.map((f) => [marks.ok, cell(f.area), cell(f.check), cell(f.found)]),
+    ),
+    '',
+    '</details>',
     '',
   ].join('\n');
 }

@@ -19,7 +19,7 @@ export function setListSummary(
   counts: {readonly unsealed: number; readonly unreadable: number},
 ): string {
   return [
-    `### ${sets.length} sealed sets`,
+    `## ${sets.length} sealed sets`,
     '',
     table(
       ['set', 'age', 'why', 'release', 'holds', 'stored', 'rows', 'proof'],
@@ -65,7 +65,7 @@ export interface RestoreFigures {
 
 export function restoreSummary(figures: RestoreFigures): string {
   return [
-    `### ${figures.title}: ${code(figures.set)}`,
+    `## ${figures.differences.length ? '❌' : '✅'} ${figures.title}: ${code(figures.set)}`,
     '',
     `The set is ${formatDuration(figures.ageMs)} old. ${figures.compared} points compared, ${figures.differences.length} differ.`,
     '',

@@ -1,6 +1,6 @@
-import {oneLine, stripControls} from '../kernel/text.js';
+import {codeBlock, oneLine} from '../kernel/text.js';
 
-export {oneLine};
+export {codeBlock, oneLine};
 
 /**
  * Foreign text (answers, logs, names, messages from platforms) made harmless before it is shown. All functions are
@@ -17,16 +17,15 @@ export function cell(text: string, max = 300): string {
     .replace(/\\@/g, '@\u200b');
 }
 
-/** A fenced code block that its content cannot close. */
-export function codeBlock(text: string, max = 4_000): string {
-  const body = stripControls(text).slice(0, max);
-  const fence = '`'.repeat(Math.max(3, ...[...body.matchAll(/`+/g)].map((m) => m[0].length + 1)));
-  return `${fence}text\n${body}\n${fence}`;
-}
-
 /** Inline code for an id. A bar would end the cell of a table even inside the code. */
 export function code(text: string, max = 120): string {
   return `\`${oneLine(text, max).replace(/`/g, "'").replace(/\|/g, '\u00a6') || ' '}\``;
+}
+
+/** A link to a page of a platform; the address alone when it is not one of the web. */
+export function link(text: string, url: string): string {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) return cell(url);
+  return `[${cell(text)}](${new URL(url).href.replace(/[()|<>\s]/g, encodeURIComponent).replace(/[()]/g, (sign) => (sign === '(' ? '%28' : '%29'))})`;
 }
 
 /** A Markdown table; cells must already be escaped. */

@@ -1,6 +1,7 @@
 import {appendFile} from 'node:fs/promises';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure, isAbort, messageOf} from '../kernel/errors.js';
+import {codeBlock, oneLine} from '../kernel/text.js';
 import * as runner from './commands.js';
 import {inputVariable, parseInputs} from './inputs.js';
 import {looksSecret, mask} from './mask.js';
@@ -79,7 +80,10 @@ export async function runAction<S extends ActionSpec>(
   } catch (error) {
     // A post step only cleans up: it warns, so that it cannot redden a job whose work was done.
     if (isPost) runner.annotate('warning', `Clean-up of ${spec.name}: ${messageOf(error)}`);
-    else fail(error, abort.signal);
+    else {
+      if (!(abort.signal.aborted && isAbort(error))) await writeSummary(stopped(spec.name, error));
+      fail(error, abort.signal);
+    }
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
@@ -118,7 +122,21 @@ async function publish<S extends ActionSpec>(spec: S, report: Report<S>): Promis
       throw new Error(`bug: ${spec.name} set an output \`${name}\` that its spec does not declare`);
     if (value !== undefined) runner.setOutput(name, String(value));
   }
-  if (report.summary) await writeSummary(report.summary);
+  const parts = [report.summary, report.failure && nextStep(report.failure)].filter(Boolean);
+  if (parts.length) await writeSummary(parts.join('\n\n'));
+}
+
+/** What a reader of the summary does now. */
+function nextStep({remedy, code}: Failure): string {
+  return `**Next:** ${oneLine(remedy, 800).replace(/</g, '&lt;').replace(/@/g, '@\u200b')} \`${code}\``;
+}
+
+/** The summary of a step that could not do its work: a reader of the run's page must not have to open the log first. */
+function stopped(name: string, error: unknown): string {
+  const why = codeBlock(messageOf(error), 6_000);
+  const next =
+    error instanceof Failure ? nextStep(error) : '**Next:** This is a bug in Switchback; report it with the log. `BUG`';
+  return `## ❌ ${name} stopped\n\n${why}\n\n${next}`;
 }
 
 /** GitHub drops a summary over 1 MiB whole, so a longer one is cut; and a summary may never fail a step. */
