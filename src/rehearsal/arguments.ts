@@ -1,5 +1,6 @@
 import {parseArgs} from 'node:util';
 import {type Problem, refusal} from '../kernel/errors.js';
+import {type ProductName, productNames} from './product/kind.js';
 import type {Fault, FaultKind} from './stand-in.js';
 
 export interface RehearsalArguments {
@@ -14,6 +15,9 @@ export interface RehearsalArguments {
   readonly engine: EngineName | 'both';
   /** Releases to disturb at random instead of playing scenarios; 0 for none. */
   readonly chaos: number;
+  readonly product: ProductName;
+  /** Folder for the job summaries of all runs. */
+  readonly summaries?: string;
   readonly faults: ReadonlyArray<{readonly standIn: StandInName; readonly fault: Fault}>;
 }
 
@@ -23,6 +27,10 @@ export const standInNames = ['vercel', 'railway', 'github', 's3'] as const;
 export type StandInName = (typeof standInNames)[number];
 
 export const defaultScenarios = ['good', 'bad-after-promotion', 'backup'];
+const defaultsOf: Readonly<Record<ProductName, readonly string[]>> = {
+  shop: defaultScenarios,
+  'next-flask': ['good', 'bad-frontend', 'bad-tenant-isolation'],
+};
 
 export const helpText = (
   names: ReadonlyArray<readonly [name: string, about: string]>,
@@ -40,6 +48,9 @@ Usage: npm run rehearse [-- options]
                       ordinary next run follow each, and check from outside; each prints the seed that repeats it alone
   --seed N            seed of everything random (default: today's, printed)
   --engine NAME       embedded (default), act, or both: every scenario on each, which must end alike
+  --product NAME      shop (default): a page and a Node service, at once; next-flask: Next.js and Flask, which are
+                      installed and built first (Python 3.10 and the registries are needed once)
+  --summaries FOLDER  write the job summaries of every run there, as Markdown
   --keep              leave the world running after the last scenario, until Ctrl-C
   --canary            look for every secret in all that the runs say, write, send and start; each find fails
   --help              this text
@@ -51,7 +62,10 @@ Exit code 0 only when every outcome was the expected one, checked from outside; 
 `;
 
 /** @throws refusal USAGE with every problem in one message. */
-export function readArguments(argv: readonly string[], known: readonly string[]): RehearsalArguments {
+export function readArguments(
+  argv: readonly string[],
+  knownOf: (product: ProductName) => readonly string[],
+): RehearsalArguments {
   const problems: Problem[] = [];
   let values: Record<string, unknown> = {};
   try {
@@ -66,6 +80,8 @@ export function readArguments(argv: readonly string[], known: readonly string[])
         canary: {type: 'boolean'},
         seed: {type: 'string'},
         engine: {type: 'string'},
+        product: {type: 'string'},
+        summaries: {type: 'string'},
         fault: {type: 'string', multiple: true},
         chaos: {type: 'string'},
       },
@@ -73,7 +89,16 @@ export function readArguments(argv: readonly string[], known: readonly string[])
   } catch (error) {
     problems.push({where: 'command line', what: (error as Error).message.split('. ')[0]!, remedy: 'See --help'});
   }
-  const asked = ((values['scenario'] as string[] | undefined) ?? defaultScenarios)
+  const named = (values['product'] as string | undefined) ?? 'shop';
+  const product = productNames.find((name) => name === named) ?? 'shop';
+  if (product !== named)
+    problems.push({
+      where: '--product',
+      what: `"${named}" is not a product`,
+      remedy: `Choose ${productNames.join(' or ')}`,
+    });
+  const known = knownOf(product);
+  const asked = ((values['scenario'] as string[] | undefined) ?? defaultsOf[product])
     .flatMap((text) => text.split(','))
     .map((name) => name.trim())
     .filter(Boolean);
@@ -82,7 +107,7 @@ export function readArguments(argv: readonly string[], known: readonly string[])
     if (!known.includes(name))
       problems.push({
         where: '--scenario',
-        what: `"${name}" is not a scenario`,
+        what: `"${name}" is not a scenario${product === 'shop' ? '' : ` of the product ${product}`}`,
         remedy: `Choose from ${known.join(', ')}`,
       });
   const seed = values['seed'] === undefined ? Math.floor(Date.now() / 86_400_000) : Number(values['seed']);
@@ -123,6 +148,8 @@ export function readArguments(argv: readonly string[], known: readonly string[])
     seed,
     engine: engine as RehearsalArguments['engine'],
     chaos,
+    product,
+    ...(typeof values['summaries'] === 'string' && {summaries: values['summaries']}),
     faults,
   };
 }

@@ -6,8 +6,11 @@ import {type EngineName, helpText, type RehearsalArguments, readArguments} from 
 import {playChaosCases} from './chaos/chaos.js';
 import {openEngine} from './engine/act.js';
 import {differences} from './parity.js';
+import type {ProductName, SampleProduct} from './product/kind.js';
+import {nextFlaskVersions, prepareNextFlask} from './product/next-flask.js';
+import {shop} from './product/shop.js';
 import {type Played, type Rehearsal, rehearse} from './rehearse.js';
-import {scenarioNames, scenarios} from './scenarios.js';
+import {playable, scenarios} from './scenarios.js';
 import {openStory, type Story} from './story.js';
 import type {World} from './world.js';
 
@@ -16,23 +19,36 @@ const suiteRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..'
 const write = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<number> {
-  const args = readArguments(process.argv.slice(2), scenarioNames);
-  const known = scenarios.map((scenario) => [scenario.name, scenario.about] as const);
+  const args = readArguments(process.argv.slice(2), (product) => scenariosOf(product).map(({name}) => name));
+  const known = scenariosOf(args.product).map((scenario) => [scenario.name, scenario.about] as const);
   if (args.help) return say(helpText(known));
   if (args.list) return say(known.map(([name, about]) => `${name.padEnd(22)}${about}`).join('\n'));
   return args.chaos ? playStorm(args) : playAll(args);
 }
 
+function scenariosOf(product: ProductName) {
+  return playable(scenarios, product === 'shop' ? shop.versions : nextFlaskVersions);
+}
+
+/** What is installed and built stays in the cache, so that this takes its minutes only once. */
+async function prepare({product, json}: RehearsalArguments): Promise<SampleProduct> {
+  if (product === 'shop') return shop;
+  return prepareNextFlask(join(suiteRoot, '.cache', 'next-flask'), (line) => {
+    if (!json) write(`  ${line}`);
+  });
+}
+
 async function playAll(args: RehearsalArguments): Promise<number> {
   const stop = stopSignal();
   const engines = await enginesOf(args);
-  const story = openStory({json: args.json, write, color: process.stdout.isTTY && !process.env['NO_COLOR']});
+  const sample = await prepare(args);
+  const story = openStory({json: args.json, write, color: wantsColor()});
   const startedMs = Date.now();
   const expected: string[] = [];
   for (const [index, name] of args.scenarios.entries()) {
     if (stop.aborted) break;
     const keep = args.keep && index === args.scenarios.length - 1;
-    if (await playOn(engines, name, {args, story, signal: stop, keep})) expected.push(name);
+    if (await playOn(engines, name, {args, sample, story, signal: stop, keep})) expected.push(name);
   }
   if (!args.json) {
     const took = formatDuration(Date.now() - startedMs);
@@ -54,6 +70,7 @@ async function enginesOf({engine}: RehearsalArguments): Promise<Engine[]> {
 
 interface Playing {
   readonly args: RehearsalArguments;
+  readonly sample: SampleProduct;
   readonly story: Story;
   readonly signal: AbortSignal;
   /** Leave the last world running. */
@@ -62,12 +79,12 @@ interface Playing {
 
 /** Plays a scenario on every engine. @returns whether each ended as expected, and all alike. */
 async function playOn(engines: readonly Engine[], name: string, playing: Playing): Promise<boolean> {
-  const {args, story, signal, keep} = playing;
+  const {args, sample, story, signal, keep} = playing;
   const scenario = scenarios.find((candidate) => candidate.name === name)!;
   const played: Played[] = [];
   for (const [index, {name: engine, start}] of engines.entries()) {
     if (signal.aborted) return false;
-    const rehearsal = {suiteRoot, nodePath: process.execPath, start, story, args: {...args, engine}, signal};
+    const rehearsal = {suiteRoot, sample, nodePath: process.execPath, start, story, args: {...args, engine}, signal};
     const last = keep && index === engines.length - 1;
     played.push(await rehearse(scenario, rehearsal, last ? (world) => keepRunning(world, signal) : undefined));
   }
@@ -94,6 +111,12 @@ function stopSignal(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
   return stop.signal;
+}
+
+/** NO_COLOR and FORCE_COLOR decide before the terminal does. */
+function wantsColor(): boolean {
+  const {NO_COLOR: none, FORCE_COLOR: force = '0'} = process.env;
+  return !none && (process.stdout.isTTY === true || force !== '0');
 }
 
 async function keepRunning(world: World, signal: AbortSignal): Promise<void> {

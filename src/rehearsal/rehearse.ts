@@ -7,18 +7,23 @@ import {type Canary, canaryPassword, type Inspection, openCanary} from './canary
 import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './engine/engine.js';
 import {type Check, check, serving} from './outside.js';
 import {type Facts, factsOf} from './parity.js';
+import type {SampleProduct} from './product/kind.js';
 import {startVisitor, type VisitLog, type Visitor} from './product/visitor.js';
 import type {Act, Inputs, Outcome, Scenario} from './scenario.js';
 import {legend, type Story, strip} from './story.js';
+import {keepSummaries} from './summaries.js';
 import {runWorkflow, secretsOf} from './workflow-run.js';
 import {startWorld, type World} from './world.js';
 
 export interface Rehearsal {
   readonly suiteRoot: string;
+  readonly sample: SampleProduct;
   readonly nodePath: string;
   readonly start: (request: WorkflowRequest) => WorkflowRun;
   readonly story: Story;
-  readonly args: Pick<RehearsalArguments, 'seed' | 'faults' | 'json' | 'canary'> & {readonly engine: EngineName};
+  readonly args: Pick<RehearsalArguments, 'seed' | 'faults' | 'json' | 'canary' | 'summaries'> & {
+    readonly engine: EngineName;
+  };
   /** Ends the scenario early and in order. */
   readonly signal: AbortSignal;
 }
@@ -26,7 +31,6 @@ export interface Rehearsal {
 /** Users look before the run and after it, so that what they were served shows both sides. */
 const lookBeforeMs = 400;
 const lookAfterMs = 600;
-const visitEveryMs = 40;
 /** A user's patience; long enough that a busy machine is not taken for a broken product. */
 const patienceMs = 6_000;
 
@@ -43,9 +47,10 @@ export async function rehearse(
   rehearsal: Rehearsal,
   keep?: (world: World) => Promise<void>,
 ): Promise<Played> {
-  const {story, suiteRoot, args} = rehearsal;
+  const {story, suiteRoot, sample, args} = rehearsal;
   story.chapter(`${scenario.name}: ${scenario.about}`, {scenario: scenario.name, seed: args.seed, engine: args.engine});
   await using world = await startWorld(join(suiteRoot, '.rehearsal'), {
+    sample,
     ...(scenario.config && {config: scenario.config}),
     ...(args.canary && {databasePassword: canaryPassword}),
   });
@@ -62,7 +67,7 @@ export async function rehearse(
   const visitor = startVisitor({
     frontendUrl: world.frontendUrl,
     apiUrl: world.backendUrl,
-    intervalMs: visitEveryMs,
+    intervalMs: rehearsal.sample.visitEveryMs,
     timeoutMs: patienceMs,
   });
   const {
@@ -144,6 +149,8 @@ async function playAll(
       );
     const result = await play(act, world, rehearsal);
     results.push(result);
+    const {summaries} = rehearsal.args;
+    if (summaries) await keepSummaries(summaries, `${scenario.name}-${results.length}-${act.workflow}`, result);
     checks.push(...((await act.after?.({world, result, results, before})) ?? []));
   }
   return {results, checks};

@@ -1,4 +1,5 @@
 import {check, openNewestSet, serving} from './outside.js';
+import type {Versions} from './product/kind.js';
 import type {Scenario} from './scenario.js';
 import {
   failedStep,
@@ -14,6 +15,7 @@ import {disasterScenarios} from './scenarios/disaster.js';
 import {restoreDrill} from './scenarios/restore-drill.js';
 import {schemaScenarios} from './scenarios/schema.js';
 import {slowLeak} from './scenarios/slow-leak.js';
+import {tenantIsolation} from './scenarios/tenant-isolation.js';
 
 export const scenarios: readonly Scenario[] = [
   {
@@ -279,6 +281,10 @@ export const scenarios: readonly Scenario[] = [
       ),
     ],
   },
+  tenantIsolation,
 ];
 
-export const scenarioNames = scenarios.map((scenario) => scenario.name);
+/** The scenarios that need no version which a product does not have. */
+export function playable(all: readonly Scenario[], versions: Versions): Scenario[] {
+  return all.filter(({acts}) => acts.every(({commit}) => versions[commit ?? 'v1'] !== undefined));
+}

@@ -60,6 +60,7 @@ export function runWorkflow({
       DATABASE_URL: world.databaseUrl,
       BACKUP_ACCESS_KEY_ID: secrets.accessKeyId,
       BACKUP_SECRET_ACCESS_KEY: secrets.secretAccessKey,
+      CHECK_SECRETS: world.sample.checkSecrets,
       BACKUP_PRUNER_ACCESS_KEY_ID: secrets.accessKeyId,
       BACKUP_PRUNER_SECRET_ACCESS_KEY: secrets.secretAccessKey,
     },

@@ -3,8 +3,9 @@ import {join, relative} from 'node:path';
 import {type GitHubStandIn, startGitHub} from './github/stand-in.js';
 import {makeKeys, type RehearsalKeys} from './keys.js';
 import {type PostgresServer, startPostgres} from './postgres/server.js';
-import {backend, type Product, writeProduct} from './product/product.js';
-import {productConfig} from './product-config.js';
+import type {SampleProduct} from './product/kind.js';
+import {type Product, writeProduct} from './product/product.js';
+import {shop} from './product/shop.js';
 import {type RailwayStandIn, type RailwayStandInOptions, startRailway} from './railway/stand-in.js';
 import {type S3StandIn, startS3} from './s3/stand-in.js';
 import {startVercel, type VercelStandIn, type VercelStandInOptions} from './vercel/stand-in.js';
@@ -31,6 +32,8 @@ export const secrets = {
 } as const;
 
 export interface WorldOptions {
+  /** Default: the shop. */
+  readonly sample?: SampleProduct;
   /** Keys of the configuration file that replace the usual ones. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** GitHub's limits, for a world that sees more releases within a minute than a product does in a day. */
@@ -52,6 +55,7 @@ export interface World extends AsyncDisposable {
   readonly railway: RailwayStandIn;
   readonly product: Product;
   readonly keys: RehearsalKeys;
+  readonly sample: SampleProduct;
   readonly frontendUrl: string;
   readonly backendUrl: string;
   close(): Promise<void>;
@@ -90,17 +94,19 @@ async function build(
     opened.push(() => part.close());
     return part;
   };
-  const {postgres, keys, s3, github, vercel} = await startServices(folder, start, options);
+  const sample = options.sample ?? shop;
+  const {postgres, keys, s3, github, vercel} = await startServices(folder, start, options, sample);
   const databaseUrl = await postgres.createDatabase('shop');
   const repository = join(folder, 'repository');
   const frontendUrl = vercel.productionUrl(names.vercelProject);
-  const railway = await start(startRailway(railwayOptions(folder, repository, databaseUrl, frontendUrl)));
+  const railway = await start(startRailway(railwayOptions(sample, folder, repository, databaseUrl, frontendUrl)));
   const backendUrl = railway.serviceUrl(names.railwayService);
   const product = await writeProduct({
     dir: repository,
     apiUrl: backendUrl,
+    sample,
     files: {
-      '.github/switchback.yml': productConfig(
+      '.github/switchback.yml': sample.config(
         {
           vercelApi: vercel.url,
           vercelProject: names.vercelProject,
@@ -136,6 +142,7 @@ async function build(
     railway,
     product,
     keys,
+    sample,
     frontendUrl,
     backendUrl,
     close,
@@ -143,7 +150,7 @@ async function build(
   };
 }
 
-async function startServices(folder: string, start: Start, options: WorldOptions) {
+async function startServices(folder: string, start: Start, options: WorldOptions, {build}: SampleProduct) {
   const token = {
     token: secrets.githubToken,
     permissions: {contents: 'read', deployments: 'write', issues: 'write'},
@@ -163,7 +170,7 @@ async function startServices(folder: string, start: Start, options: WorldOptions
       startVercel({
         token: secrets.vercelToken,
         team: {id: names.vercelTeam, slug: names.owner},
-        projects: [{id: names.vercelProject, name: names.repository}],
+        projects: [{id: names.vercelProject, name: names.repository, ...(build && {build})}],
         ...(options.vercelDelaysMs && {delaysMs: options.vercelDelaysMs}),
       }),
     ),
@@ -180,6 +187,7 @@ async function startServices(folder: string, start: Start, options: WorldOptions
 }
 
 function railwayOptions(
+  {backend, variables}: SampleProduct,
   folder: string,
   repository: string,
   databaseUrl: string,
@@ -195,9 +203,10 @@ function railwayOptions(
         name: 'api',
         repo: {fullName: `${names.owner}/${names.repository}`, path: repository, branch: 'main'},
         folder: backend.folder,
-        variables: {DATABASE_URL: databaseUrl, ALLOWED_ORIGINS: frontendUrl},
+        variables: {...variables, DATABASE_URL: databaseUrl, ALLOWED_ORIGINS: frontendUrl},
         healthcheckPath: backend.healthcheckPath,
-        healthcheckTimeoutS: 3,
+        healthcheckTimeoutS: backend.healthcheckTimeoutS,
+        drainingSeconds: backend.drainingSeconds,
         preDeployCommand: backend.preDeployCommand,
         startCommand: backend.startCommand,
       },

@@ -3,6 +3,11 @@ import {mkdir, readdir, readFile} from 'node:fs/promises';
 import {dirname, join, relative} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
+import {type SampleProduct, type VersionName, versionOrder} from './kind.js';
+import {shop} from './shop.js';
+
+export type {VersionName} from './kind.js';
+export const {backend} = shop;
 
 /**
  * A small real product in a git repository of its own: a static frontend that calls a backend with a database and
@@ -11,45 +16,15 @@ import {promisify} from 'node:util';
 
 const run = promisify(execFile);
 
-/** Each version's parent, which it differs from by the files in `files/versions/<name>`. */
-const parents = {
-  /** Good. */
-  v1: undefined,
-  /** Good: one more compatible migration and a visible change. */
-  v2: 'v1',
-  /** The page is an error page and its script is missing; the backend is good. */
-  'bad-frontend': 'v2',
-  /** The backend exits at start. */
-  'bad-backend': 'v2',
-  /** Passes every check of a candidate; each visit of the new page costs the backend one of its five connections. */
-  'bad-after-promotion': 'v2',
-  /** Each visit of the new page makes the next one slower. */
-  'slow-leak': 'v2',
-  /** Renames a column that the versions before need, and its own code is broken too. */
-  'breaking-migration': 'v2',
-  /** As bad-after-promotion, with a migration that no grammar can judge; the versions before live with it. */
-  'opaque-migration': 'bad-after-promotion',
-} as const;
-
-export type VersionName = keyof typeof parents;
-
-export const versionNames = Object.keys(parents) as VersionName[];
-
-/** How a platform runs the backend: folder of the commit, commands as argument lists, health path. */
-export const backend = {
-  folder: 'backend',
-  preDeployCommand: ['node', 'migrate.mjs'],
-  startCommand: ['node', 'server.mjs'],
-  healthcheckPath: '/api/health',
-  /** Variables it reads: where the database is, and which pages may call it (origins, comma-separated). */
-  variables: ['DATABASE_URL', 'ALLOWED_ORIGINS'],
-} as const;
+export const versionNames = Object.keys(shop.versions) as VersionName[];
 
 export interface ProductOptions {
   /** Where the repository is made; must be empty or absent. */
   readonly dir: string;
   /** Address that the page calls, without trailing slash. */
   readonly apiUrl: string;
+  /** Default: the shop. */
+  readonly sample?: SampleProduct;
   /** Further files of every version, by path: workflows, the suite's configuration. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -58,7 +33,7 @@ export interface Product {
   /** A repository with its working tree; `main` is what users would have checked out. */
   readonly dir: string;
   readonly branch: 'main';
-  /** Full SHA of each version. The same options always give the same ones. */
+  /** Full SHA of each version that it has. The same options always give the same ones. */
   readonly commits: Readonly<Record<VersionName, string>>;
   /** What the page's `<meta name="release">`, both `release.json` and the backend's `x-release` header say. */
   readonly versions: Readonly<Record<VersionName, string>>;
@@ -79,7 +54,7 @@ export async function writeProduct(options: ProductOptions): Promise<Product> {
     return commits[name];
   };
   await release('v1');
-  const versions = Object.fromEntries(versionNames.map((name) => [name, name])) as Record<VersionName, string>;
+  const versions = Object.fromEntries(Object.keys(commits).map((name) => [name, name])) as Record<VersionName, string>;
   return {dir: options.dir, branch: 'main', commits, versions, pageMarker: 'id="catalogue"', release};
 }
 
@@ -89,21 +64,23 @@ type Files = ReadonlyMap<string, string>;
 async function commitStream(options: ProductOptions): Promise<string> {
   const marks = new Map<VersionName, number>();
   const trees = new Map<VersionName, Files>();
-  const base = new Map([...(await filesIn('base')), ...Object.entries(options.files ?? {})]);
+  const sample = options.sample ?? shop;
+  const base = new Map([...(await filesIn(`${sample.folder}/base`)), ...Object.entries(options.files ?? {})]);
   let stream = '';
-  for (const [i, name] of versionNames.entries()) {
-    const parent = parents[name];
+  const versions: SampleProduct['versions'] = sample.versions;
+  for (const [i, name] of versionOrder.filter((one) => versions[one] !== undefined).entries()) {
+    const parent = versions[name];
     const tree = new Map([
       ...(parent ? trees.get(parent)! : base),
-      ...(parent ? await filesIn(`versions/${name}`) : []),
+      ...(parent ? await filesIn(`${sample.folder}/versions/${name}`) : []),
     ]);
     trees.set(name, tree);
     marks.set(name, i + 1);
     stream += commitOf(
       name,
       i + 1,
-      parent && marks.get(parent),
-      filled(tree, {__VERSION__: name, __API_URL__: options.apiUrl}),
+      parent ? marks.get(parent) : undefined,
+      filled(tree, {...sample.values, __VERSION__: name, __API_URL__: options.apiUrl}),
     );
   }
   return stream;
@@ -161,11 +138,11 @@ async function filesIn(folder: string): Promise<Array<[path: string, text: strin
   );
 }
 
-/** The product's files stand in the sources only, wherever the compiled code runs from. */
-async function sources(): Promise<string> {
-  const inside = 'src/rehearsal/product/files';
+/** The products' files stand in the sources only, wherever the compiled code runs from. */
+export async function sources(): Promise<string> {
+  const inside = 'src/rehearsal/product';
   for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
-    const found = await readdir(join(folder, inside)).catch(() => undefined);
+    const found = await readdir(join(folder, inside, 'files')).catch(() => undefined);
     if (found) return join(folder, inside);
   }
   throw new Error(`${inside} is not above ${fileURLToPath(import.meta.url)}`);

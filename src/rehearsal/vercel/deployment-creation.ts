@@ -78,9 +78,10 @@ async function record(
   const {world} = call;
   const meta = body.meta ?? {};
   const prebuilt = again?.prebuilt ?? call.query.has('prebuilt');
-  const site = again?.site ?? (await siteOf(world, project, body, prebuilt));
+  const id = newId('dpl_');
+  const site = again?.site ?? (await siteOf(world, project, body, {id, prebuilt}));
   const deployment: Deployment = {
-    id: newId('dpl_'),
+    id,
     projectId: project.id,
     name: project.name,
     host: await call.edge.open(),
@@ -130,7 +131,12 @@ function outcomeOf(world: World, project: Project, meta: Readonly<Record<string,
   return asked && outcomes.includes(asked) ? asked : (world.script.takeOutcome(project.id) ?? 'ready');
 }
 
-async function siteOf(world: World, project: Project, body: DeploymentBody, prebuilt: boolean): Promise<Site> {
+async function siteOf(
+  world: World,
+  project: Project,
+  body: DeploymentBody,
+  {id, prebuilt}: {readonly id: string; readonly prebuilt: boolean},
+): Promise<Site> {
   const {headers, redirects, rewrites, routes, cleanUrls, trailingSlash} = body;
   const config = Object.fromEntries(
     Object.entries({headers, redirects, rewrites, routes, cleanUrls, trailingSlash}).filter(
@@ -140,6 +146,8 @@ async function siteOf(world: World, project: Project, body: DeploymentBody, preb
   return buildSite(treeOf(world, body.files ?? []), {
     prebuilt,
     config,
+    build: project.options.build,
+    deploymentId: id,
     rootDirectory: body.projectSettings?.rootDirectory ?? project.options.rootDirectory ?? '',
     ...(body.projectSettings?.outputDirectory ? {outputDirectory: body.projectSettings.outputDirectory} : {}),
   });

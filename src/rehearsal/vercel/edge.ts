@@ -46,7 +46,7 @@ export class Edge {
   async #answer(visit: Visit, home: string): Promise<void> {
     this.world.agenda.settle();
     const host = this.#hostOf(visit, home);
-    const deployment = this.#deploymentFor(host);
+    const deployment = this.#pinnedBy(visit, host) ?? this.#deploymentFor(host);
     const request = this.#note(visit, host, deployment);
     if (await this.#faulted(visit, host)) return;
     const answer = await this.#answerFor(visit, host, deployment);
@@ -75,6 +75,13 @@ export class Edge {
     if (!found || rolling?.state !== 'ACTIVE') return found;
     const share = rolling.stages[rolling.stageIndex]?.targetPercentage ?? 100;
     return this.#turn++ % 100 < share ? (this.world.deployments.get(rolling.canaryId) ?? found) : found;
+  }
+
+  /** Skew Protection: a page asks for its assets with its own deployment's id, and gets them after another went live. */
+  #pinnedBy({url}: Visit, host: string): Deployment | undefined {
+    const asked = this.world.deployments.get(url.searchParams.get('dpl') ?? '');
+    const own = asked && this.#deploymentFor(host)?.projectId === asked.projectId;
+    return own && asked.readyState === 'READY' && asked.deletedAt === undefined ? asked : undefined;
   }
 
   #note(visit: Visit, host: string, deployment: Deployment | undefined): ServedRequest {

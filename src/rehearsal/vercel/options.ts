@@ -54,6 +54,8 @@ export interface ProjectOptions {
   readonly linkedRepo?: {readonly org: string; readonly repo: string; readonly productionBranch?: string};
   readonly rootDirectory?: string;
   readonly crons?: boolean;
+  /** The build step: sources to what is served. Without it files are served as they are; a rejection fails the build. */
+  readonly build?: (sources: ReadonlyMap<string, Buffer>, deploymentId: string) => Promise<ReadonlyMap<string, Buffer>>;
   /** Slugs of custom environments that a deployment may target. */
   readonly customEnvironments?: readonly string[];
   /** Checks (v2) that the project demands. */

@@ -28,8 +28,9 @@ export async function seedDeployment(world: World, edge: Edge, project: Project,
     Object.entries(seed.files).map(([path, content]) => [path, Buffer.from(content as string)]),
   );
   const moment = seed.createdAt ?? world.stamp();
+  const id = newId('dpl_');
   const deployment: Deployment = {
-    id: newId('dpl_'),
+    id,
     projectId: project.id,
     name: project.name,
     host: await edge.open(),
@@ -48,6 +49,8 @@ export async function seedDeployment(world: World, edge: Edge, project: Project,
     site: await buildSite(tree, {
       prebuilt: seed.prebuilt ?? false,
       config: {},
+      build: project.options.build,
+      deploymentId: id,
       rootDirectory: project.options.rootDirectory ?? '',
     }),
     outcome: 'ready',

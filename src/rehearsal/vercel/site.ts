@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import {getTransformedRoutes} from '@vercel/routing-utils';
 import {readTree, subtree, type Tree, unpackArchive} from './archive.js';
 import {contentType} from './content-type.js';
+import type {ProjectOptions} from './options.js';
 import {type Route, routed, type SiteAnswer} from './site-routes.js';
 
 /** What a deployment serves: its static output and its routes. */
@@ -18,11 +19,14 @@ export interface SiteSettings {
   readonly outputDirectory?: string;
   /** Top level keys of `vercel.json` that were sent in the body of the request; they win over the file. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** The project's build step, and the deployment it is told to build. */
+  readonly build?: ProjectOptions['build'];
+  readonly deploymentId: string;
 }
 
 /**
- * Makes a site of the uploaded files. There is no build step: static files and prebuilt output are served as they
- * are, with `vercel.json` honoured, and a file named `build-fails` makes the build end in error with its text.
+ * Makes a site of the uploaded files. Unless the project has a build step, static files and prebuilt output are served
+ * as they are, with `vercel.json` honoured, and a file named `build-fails` makes the build end in error with its text.
  */
 export async function buildSite(uploaded: Tree, settings: SiteSettings): Promise<Site> {
   const tree = subtree(await unpackArchive(uploaded), settings.rootDirectory ?? '');
@@ -30,7 +34,7 @@ export async function buildSite(uploaded: Tree, settings: SiteSettings): Promise
   if (reason)
     return failed('BUILD_FAILED', reason.toString().trim() || 'Command "npm run build" exited with 1', 'buildStep');
   try {
-    return settings.prebuilt ? prebuiltSite(tree) : sourceSite(tree, settings);
+    return settings.prebuilt ? prebuiltSite(tree) : sourceSite(await built(tree, settings), settings);
   } catch (error) {
     return failed('INVALID_CONFIGURATION', error instanceof Error ? error.message : String(error), 'readConfigStep');
   }
@@ -41,6 +45,15 @@ export const emptySite: Site = {answer: () => undefined};
 
 function failed(code: string, message: string, step: string): Site {
   return {...emptySite, buildError: {code, message, step}};
+}
+
+async function built(tree: Tree, {build, deploymentId}: SiteSettings): Promise<Tree> {
+  if (!build) return tree;
+  const sources = [...tree.keys()].flatMap((path) => {
+    const content = readTree(tree, path);
+    return content ? [[path, content] as const] : [];
+  });
+  return new Map(await build(new Map(sources), deploymentId));
 }
 
 function prebuiltSite(tree: Tree): Site {
