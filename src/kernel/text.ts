@@ -5,12 +5,18 @@
 
 /** One log line: no line breaks or control characters, not readable as a workflow command, cut to `max` characters. */
 export function oneLine(text: string, max = 500): string {
-  const flat = stripControls(text.slice(0, max * 4))
+  const flat = stripControls(text.slice(0, max * 4).toWellFormed())
     .replace(/\s+/g, ' ')
     .trim();
-  const cut = flat.length > max ? `${flat.slice(0, max - 1)}…` : flat;
+  // Half of a character that takes two units would be no text any more.
+  const cut = flat.length > max ? `${flat.slice(0, max - 1).replace(/[\ud800-\udbff]$/, '')}…` : flat;
   // The runner reads a command from any line that starts with `::` (after white space) or holds `##[`.
   return cut.replace(/^::/, ':\u200b:').replace(/##\[/g, '#\u200b#[');
+}
+
+/** Text of several lines, none of which the runner would read as a command; otherwise as it is. */
+export function noCommands(text: string): string {
+  return text.replace(/^([^\S\n]*)::/gm, '$1:\u200b:').replace(/##\[/g, '#\u200b#[');
 }
 
 /** Without ANSI sequences, control characters (but tab and line feed) and bidirectional overrides. */

@@ -19,7 +19,8 @@ export function formsOf(value: string): string[] {
   for (const line of value.split(/\r?\n/)) if (line.trim().length >= 8) add(line);
   for (const part of [value, ...urlParts(value)]) {
     add(part);
-    add(encodeURIComponent(part));
+    // A lone half of a character, as JSON can hold it, cannot be encoded; the process would print it replaced.
+    add(encodeURIComponent(part.toWellFormed()));
     add(decode(part));
     add(Buffer.from(part).toString('base64'));
     add(Buffer.from(part).toString('base64url'));

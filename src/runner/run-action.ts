@@ -1,7 +1,7 @@
 import {appendFile} from 'node:fs/promises';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure, isAbort, messageOf} from '../kernel/errors.js';
-import {codeBlock, oneLine} from '../kernel/text.js';
+import {codeBlock, noCommands, oneLine} from '../kernel/text.js';
 import * as runner from './commands.js';
 import {inputVariable, parseInputs} from './inputs.js';
 import {looksSecret, mask} from './mask.js';
@@ -103,7 +103,8 @@ function makeRun(signal: AbortSignal, isPost: boolean): Run {
     signal,
     env: process.env,
     isPost,
-    log: (line) => runner.info(line),
+    // Lines are clean already; this is the last place where a forgotten one can be stopped.
+    log: (line) => runner.info(noCommands(line)),
     debug: (line) => runner.debug(line),
     group: (title, work) => runner.group(title, work),
     mask,

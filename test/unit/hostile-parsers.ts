@@ -1,12 +1,19 @@
 import fc from 'fast-check';
+import {mailOf} from '../../src/alerts/email.js';
+import {issueBody} from '../../src/alerts/issue.js';
+import type {Message} from '../../src/alerts/message.js';
+import {slackPayload} from '../../src/alerts/slack.js';
 import {decodeManifest} from '../../src/backup/manifest.js';
 import {splitKey} from '../../src/backup/set-name.js';
 import {parseConfig} from '../../src/config/load-config.js';
+import {decodeLetters} from '../../src/gate/letter-log.js';
 import {shortfall} from '../../src/gate/probes/expectation.js';
 import {Failure} from '../../src/kernel/errors.js';
-import {stripControls} from '../../src/kernel/text.js';
+import {noCommands, stripControls} from '../../src/kernel/text.js';
 import {parsePin} from '../../src/ledger/pin.js';
 import {parseEvent, parsePayload} from '../../src/ledger/record.js';
+import {readRoundLines} from '../../src/monitor/round-line.js';
+import {openLines, sealLine} from '../../src/monitor/sealed-line.js';
 import {failureOf, httpFailure, retryAfterMs} from '../../src/platforms/railway/answers.js';
 import {factsList} from '../../src/platforms/railway/facts.js';
 import {deploymentOf} from '../../src/platforms/vercel/deployment-record.js';
@@ -15,7 +22,8 @@ import {parseCommand} from '../../src/rehearsal/engine/command.js';
 import {parsePairs, parsePaths} from '../../src/rehearsal/engine/file-command.js';
 import {cell, code, codeBlock, oneLine} from '../../src/report/text.js';
 import {parseInputs} from '../../src/runner/inputs.js';
-import {secret, text} from '../../src/runner/spec.js';
+import {formsOf} from '../../src/runner/mask.js';
+import {secret, secretLines, text} from '../../src/runner/spec.js';
 import {readMigrations} from '../../src/schema/layouts.js';
 import {literalSql} from '../../src/schema/literal-sql.js';
 
@@ -221,6 +229,18 @@ const manifestBytes = fc.oneof(
   fc.uint8Array({maxLength: 200}).map((bytes) => Buffer.from(bytes)),
 );
 const series = {project: 'shop', environment: 'production'};
+const message: fc.Arbitrary<Message> = fc.record({
+  kind: fc.constantFrom('alert', 'reminder', 'recovery'),
+  severity: fc.constantFrom('critical', 'warning', 'info'),
+  product: hostileText,
+  key: fc.string({maxLength: 40}),
+  title: hostileText,
+  facts: fc.array(fc.tuple(hostileText, hostileText), {maxLength: 4}),
+  detail: hostileText,
+  links: fc.constant([{text: 'run', url: 'https://github.com/acme/shop/actions/runs/1'}]),
+  sinceMs: fc.nat(),
+  atMs: fc.nat(),
+});
 const inputSpec = {
   name: 'fuzzed',
   description: '',
@@ -281,6 +301,33 @@ export const targets: readonly Target[] = [
     httpFailure('x', 418, body, undefined),
     retryAfterMs(body, 0),
   ]),
+  target('lines of a log', hostileText, (input) =>
+    refuseIf(noCommands(input), (shown) =>
+      shown.split(/[\r\n\u0085\u2028\u2029]/).some((line) => parseCommand(line) !== undefined || line.includes('##[')),
+    ),
+  ),
+  target('secret lines', hostileText, (input) =>
+    parseInputs({...(inputSpec as object), inputs: {lines: secretLines({doc: 'x'})}} as never, () => input),
+  ),
+  target('forms of a secret', hostileText, (input) => formsOf(input)),
+  target('records of a history', hostileText, (input) => {
+    const line = input.replaceAll('\n', ' ');
+    const {lines, damaged} = openLines(`${sealLine(line)}\n${input}`);
+    if (line !== '' && !lines.includes(line)) throw new Error(`broken: a sealed record was lost, ${damaged} damaged`);
+    readRoundLines([...lines, ...input.split('\n')]);
+  }),
+  target('letters of a gate', hostileText, (input) => decodeLetters(input, 10_000)),
+  target('Slack message', message, (input) =>
+    refuseIf(JSON.stringify(slackPayload(input)), (shown) => /<(!|@|#|https?:)/.test(shown)),
+  ),
+  target('mail', message, (input) =>
+    refuseIf(JSON.stringify([mailOf(input, {from: 'a@b.c', to: ['d@e.f']}, 'x').subject]), (shown) =>
+      /\\[rnu]/.test(shown),
+    ),
+  ),
+  target('issue', message, (input) =>
+    refuseIf(issueBody(input, cell), (shown) => /<img|@everyone|\]\(javascript/.test(shown)),
+  ),
   target('Vercel deployment', json, (input) => printable([deploymentOf(record(input) ?? {})])),
 ];
 
