@@ -1,5 +1,5 @@
 import {runAction} from '../../src/runner/run-action.js';
-import {run} from './run.js';
+import {cleanUp, run} from './run.js';
 import {spec} from './spec.js';
 
-await runAction(spec, run);
+await runAction(spec, run, cleanUp);

@@ -35,6 +35,8 @@ export interface DatabaseSource extends AsyncDisposable {
   /** Roles without passwords, read while the dump runs; undefined where the role may not read them. */
   readonly globals: Promise<PartSource | undefined>;
   readonly facts: ServerFacts;
+  /** What the archive is made with. */
+  readonly tools: ClientTools;
   /** Takes stock in the dump's own snapshot. */
   measure(): Promise<Inventory>;
   /** What the manifest says; only after the part was written. */

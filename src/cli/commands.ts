@@ -36,6 +36,15 @@ export const commands: readonly CommandEntry[] = [
     examples: ['switchback release', 'switchback release --ledger file --env-file ~/.switchback.env'],
   },
   {
+    name: 'schema',
+    about: 'judge the migrations between two commits, and try them on a copy of the data',
+    action: 'schema-verdict',
+    examples: [
+      'switchback schema --from 5f2c9a1d8e4b7730a1b2c3d4e5f60718293a4b5c',
+      'switchback schema --from 5f2c9a1d8e4b7730a1b2c3d4e5f60718293a4b5c --trial database',
+    ],
+  },
+  {
     name: 'deploy',
     about: 'deploy one component and wait for its terminal state',
     action: 'deploy',

@@ -109,6 +109,30 @@ const backend = z.strictObject({
   'deploy-timeout': duration('Longest wait for a deployment to end.').default(1_200_000),
 });
 
+const programs = (doc: string) =>
+  z
+    .union([z.array(z.string().min(1)).min(1), z.array(z.array(z.string().min(1)).min(1)).min(1)])
+    .transform((given): string[][] => (typeof given[0] === 'string' ? [given as string[]] : (given as string[][])))
+    .describe(doc);
+
+const trial = z.strictObject({
+  source: z
+    .enum(['set', 'database'])
+    .default('set')
+    .describe('What is copied: the newest set (needs the private key), or the live database itself.'),
+  apply: programs(
+    'Program and arguments, or a list of such, run without a shell in the checked-out release, that apply its migrations. Default: the plain SQL of the migrations, in their order.',
+  ).optional(),
+  smoke: programs(
+    'Program and arguments, or a list of such, run without a shell in a fresh checkout of the live commit: old code that ends with 0 when it can work with the database.',
+  ).optional(),
+  'url-env': variableName('Environment variable that holds the address of the copy for both.').default('DATABASE_URL'),
+  env: names(
+    'Further environment variables that both may see; by default they get none that could hold a secret.',
+  ).default([]),
+  timeout: duration('Longest time for the whole trial.').default(1_800_000),
+});
+
 const database = z.strictObject({
   'url-env': variableName('Environment variable that holds the database address.').default('DATABASE_URL'),
   migrations: relativePath('Folder with the migrations. Default: the usual places of the usual tools.').optional(),
@@ -119,6 +143,7 @@ const database = z.strictObject({
     .describe(
       'Program and arguments, run without a shell, that print the SQL of the migrations between `{from}` and `{to}` (commits); for migrations that are programs.',
     ),
+  trial: trial.optional().describe('Trying the migrations of a release on a copy before it goes live.'),
   'expected-tables': z
     .array(z.string().min(1))
     .default([])
@@ -480,6 +505,7 @@ export type CheckConfig = Config['checks'][number];
 export type GateConfig = Config['gate'];
 export type MonitorConfig = Config['monitor'];
 export type AlertsConfig = NonNullable<Config['alerts']>;
+export type TrialConfig = NonNullable<NonNullable<Config['database']>['trial']>;
 export type BackupConfig = NonNullable<Config['backup']>;
 
 /** The JSON Schema that editors use; generated into `action-docs/switchback.schema.json`. */

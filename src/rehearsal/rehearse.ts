@@ -180,6 +180,7 @@ async function play(
     suiteRoot,
     workflow: act.workflow,
     sha,
+    vars: act.vars,
     nodePath,
     start,
     ...(canary && {canary}),
@@ -207,7 +208,7 @@ async function play(
 
 /** Lines of a step that say something about the release, out of many that a log also holds. */
 const telling =
-  /^(FAIL|PASS|INCONCLUSIVE|ERROR|Going back|From the first bad answer|frontend:|backend:|Release r-|Incident |.* serves dpl_|.*(deployment .* created)|.*sealed)/;
+  /^(FAIL|PASS|INCONCLUSIVE|ERROR|Going back|From the first bad answer|frontend:|backend:|Release r-|Incident |.* serves dpl_|.*(deployment .* created)|.*sealed|On a copy of|The migrations apply|The trial )/;
 
 function tell(story: Story, event: EngineEvent): void {
   if (event.type === 'job-started') story.event('begin', event.name, {job: event.job});

@@ -26,6 +26,8 @@ export interface Act {
   readonly commit?: VersionName;
   /** Inputs of a run by hand, some known only when it begins; without them a release is a push and a backup a schedule. */
   readonly inputs?: Inputs | ((world: World) => Promise<Inputs>);
+  /** Variables of the repository besides the usual ones. */
+  readonly vars?: Readonly<Record<string, string>>;
   /** Cancels the run when this becomes true of an event. */
   readonly cancelWhen?: (event: EngineEvent) => boolean;
   /** Loses the runner of the job that this becomes true for: everything in it dies at once. */

@@ -14,6 +14,7 @@ export interface RunRequest {
   /** Commit that the run is for. */
   readonly sha: string;
   readonly event?: {readonly name: string; readonly inputs?: Readonly<Record<string, string | boolean>>};
+  readonly vars?: Readonly<Record<string, string>> | undefined;
   readonly nodePath: string;
   /** Starts a run: the embedded engine, or act. */
   readonly start: (request: WorkflowRequest) => WorkflowRun;
@@ -43,6 +44,7 @@ export function runWorkflow({
   workflow,
   sha,
   event,
+  vars,
   nodePath,
   start,
   onEvent,
@@ -66,12 +68,12 @@ export function runWorkflow({
     },
     // As on GitHub: no other workflow can read the key that opens a set.
     environments: Object.fromEntries(
-      ['restore-drill', 'disaster-recovery'].map((name) => [
+      ['restore-drill', 'disaster-recovery', 'schema-trial'].map((name) => [
         name,
         {secrets: {BACKUP_PRIVATE_KEY: world.keys.privateKey}},
       ]),
     ),
-    vars: {BACKUP_RETENTION: 'plan'},
+    vars: {BACKUP_RETENTION: 'plan', ...vars},
     apiUrl: world.github.url,
     token: secrets.githubToken,
     workDir: join(world.folder, `run-${++runs}`),

@@ -1,3 +1,4 @@
+import {rm} from 'node:fs/promises';
 import {childFailure, outputOf, startChild, succeeded} from '../kernel/child.js';
 import {Failure} from '../kernel/errors.js';
 
@@ -29,6 +30,37 @@ export async function readCommit(repository: Repository, commit: string): Promis
     }),
   );
   return {paths: [...blobs.keys()], read: (path) => readBlob(repository, blobs.get(path) ?? '')};
+}
+
+/**
+ * Writes the files of a commit below a folder that does not exist yet; the checked-out repository, its index and its
+ * list of worktrees stay as they are. Submodules are left out.
+ * @throws Failure GIT
+ */
+export async function checkOutCommit(repository: Repository, commit: string, folder: string): Promise<void> {
+  const index = `${folder}.index`;
+  const run = (args: readonly string[]) => {
+    const command = git(repository, args);
+    return outputOf({...command, env: {...command.env, GIT_INDEX_FILE: index}, stdout: 'ignore'});
+  };
+  try {
+    for (const args of [
+      ['read-tree', commit],
+      ['checkout-index', '--all', '--force', `--prefix=${folder}/`],
+    ]) {
+      const exit = await run(args);
+      if (!succeeded(exit))
+        throw childFailure('GIT', `git ${args[0]}`, exit, 'Check the product out with `fetch-depth: 0`.');
+    }
+  } finally {
+    await rm(index, {force: true});
+  }
+}
+
+/** The commit that the checked-out files belong to. */
+export async function headOf(repository: Repository): Promise<string | undefined> {
+  const exit = await outputOf(git(repository, ['rev-parse', 'HEAD']));
+  return succeeded(exit) ? exit.stdout.trim() : undefined;
 }
 
 interface Waiting {

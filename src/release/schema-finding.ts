@@ -4,7 +4,7 @@ import type {Finding} from '../platforms/platform.js';
 import type {JudgedStatement} from '../schema/verdict.js';
 import type {BackupAccess} from './backup-access.js';
 import {databaseConnection} from './database-access.js';
-import {type ReleaseSchemaVerdict, schemaVerdict} from './schema-verdict.js';
+import {type ReleaseSchemaVerdict, readRange, type SchemaQuestion, schemaVerdict} from './schema-verdict.js';
 
 export interface SchemaRelease {
   readonly root: string;
@@ -23,7 +23,6 @@ export async function configuredVerdict(
   access: BackupAccess,
   release: SchemaRelease,
 ): Promise<ReleaseSchemaVerdict> {
-  const {database} = config;
   let connection: ReturnType<typeof databaseConnection>;
   let unusable: string | undefined;
   try {
@@ -31,13 +30,21 @@ export async function configuredVerdict(
   } catch (error) {
     unusable = messageOf(error);
   }
-  const verdict = await schemaVerdict({
+  const verdict = await schemaVerdict({...asked(config, release), connection});
+  return unusable && verdict.unasked ? {...verdict, unasked: unusable} : verdict;
+}
+
+/** The migrations of the release as the configuration says where they are. */
+export function configuredRange(config: Config, release: SchemaRelease): ReturnType<typeof readRange> {
+  return readRange(asked(config, release));
+}
+
+function asked({database}: Config, release: SchemaRelease): SchemaQuestion {
+  return {
     ...release,
     folder: release.folder ?? database?.migrations,
     command: database?.['migrations-command'],
-    connection,
-  });
-  return unusable && verdict.unasked ? {...verdict, unasked: unusable} : verdict;
+  };
 }
 
 /** The statement that decided the verdict. */

@@ -26,8 +26,16 @@ export function schemaObstacle({crossed, targets}: RollbackPlan): SchemaObstacle
     verdict,
     release: record.release,
     set: factOf(record, 'set', ['backed-up']),
-    sentence: `${verdict === 'breaking' ? `Code from before ${record.release} cannot run on the new schema` : `Whether code from before ${record.release} can run on the new schema cannot be told`}${where ? ` (${where})` : ''}.`,
+    sentence: `${triedOn(record)}${verdict === 'breaking' ? `Code from before ${record.release} cannot run on the new schema` : `Whether code from before ${record.release} can run on the new schema cannot be told`}${where ? ` (${where})` : ''}.`,
   };
+}
+
+/** What a trial on a copy of the data proved. */
+function triedOn(record: ReleaseRecord): string {
+  const [outcome, on] = [factOf(record, 'trial', ['note']), factOf(record, 'trial-on', ['note'])];
+  if (outcome !== 'breaking') return '';
+  const copy = on && on !== 'database' ? `a copy of the set ${on}` : 'a copy of the database';
+  return `On ${copy} old code passed its smoke command without the migrations and failed it with them. `;
 }
 
 function verdictOf(record: ReleaseRecord): string | undefined {

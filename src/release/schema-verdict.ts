@@ -45,39 +45,57 @@ export async function schemaVerdict(question: SchemaQuestion): Promise<ReleaseSc
 }
 
 async function answer(question: SchemaQuestion): Promise<ReleaseSchemaVerdict> {
-  const {from, to} = question;
-  if (from === to) return {...(await judgeMigrations([], [])), layout: undefined};
-  if (!from)
-    return cannotTell(
-      'The platform does not tell the commit of the live backend.',
-      'Deploy by commit, so that the next release knows where it starts.',
-    );
-  const [old, next] = await Promise.all([readCommit(question, from), readCommit(question, to)]);
-  if (!old || !next)
-    return cannotTell(
-      `Commit ${(old ? to : from).slice(0, 7)} is not in this clone.`,
-      'Check the product out with `fetch-depth: 0`.',
-    );
-  return judge(question, old, next);
-}
-
-async function judge(question: SchemaQuestion, old: TreeReader, next: TreeReader): Promise<ReleaseSchemaVerdict> {
-  const layout = findLayout(next.paths, question.folder) ?? findLayout(old.paths, question.folder);
-  if (!layout && !question.command && question.folder)
-    return cannotTell(
-      `There is no migration in ${question.folder}.`,
-      'Correct `database.migrations`, or remove it when there are none.',
-    );
-  const before = layout ? await readMigrations(layout, old) : [];
-  const added = question.command ? [await printed(question, question.command)] : await addedBy(layout, before, next);
+  const range = await readRange(question);
+  if ('why' in range) return cannotTell(range.why, range.instead);
+  const {layout, before, added} = range;
   const {live, unasked} = added.length ? await look(question) : {};
   const verdict = await judgeMigrations(before, added, live);
   return {
     ...verdict,
     statements: verdict.statements.map((one) => withSize(one, live)),
-    layout: question.command ? 'command' : layout?.name,
+    layout,
     ...(unasked && {unasked}),
   };
+}
+
+/** The migrations of the two commits. */
+export interface MigrationRange {
+  readonly layout: string | undefined;
+  /** Those of the live commit, oldest first. */
+  readonly before: readonly Migration[];
+  /** Those that come with the release, oldest first. */
+  readonly added: readonly Migration[];
+}
+
+/**
+ * Reads the migrations between the two commits, in the order in which they run.
+ * @returns why they cannot be told, with the remedy, where that is so.
+ */
+export async function readRange(
+  question: SchemaQuestion,
+): Promise<MigrationRange | {readonly why: string; readonly instead: string}> {
+  const {from, to} = question;
+  if (from === to) return {layout: undefined, before: [], added: []};
+  if (!from)
+    return {
+      why: 'The platform does not tell the commit of the live backend.',
+      instead: 'Deploy by commit, so that the next release knows where it starts.',
+    };
+  const [old, next] = await Promise.all([readCommit(question, from), readCommit(question, to)]);
+  if (!old || !next)
+    return {
+      why: `Commit ${(old ? to : from).slice(0, 7)} is not in this clone.`,
+      instead: 'Check the product out with `fetch-depth: 0`.',
+    };
+  const layout = findLayout(next.paths, question.folder) ?? findLayout(old.paths, question.folder);
+  if (!layout && !question.command && question.folder)
+    return {
+      why: `There is no migration in ${question.folder}.`,
+      instead: 'Correct `database.migrations`, or remove it when there are none.',
+    };
+  const before = layout ? await readMigrations(layout, old) : [];
+  const added = question.command ? [await printed(question, question.command)] : await addedBy(layout, before, next);
+  return {layout: question.command ? 'command' : layout?.name, before, added};
 }
 
 /** What the release brings; a migration that the live release has in another form, or alone, is a question of its own. */
@@ -117,7 +135,7 @@ function says({sql, unreadable}: Migration): string {
 }
 
 /** Variables that tools need to find themselves; nothing that may hold a secret. */
-const passed = [
+export const harmlessVariables = [
   'PATH',
   'HOME',
   'LANG',
@@ -137,7 +155,7 @@ async function printed({root, from, to, env, signal}: SchemaQuestion, command: r
     command: program!,
     args,
     cwd: root,
-    env: Object.fromEntries(passed.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
+    env: environmentOf(harmlessVariables, env),
     signal: AbortSignal.any([AbortSignal.timeout(300_000), ...(signal ? [signal] : [])]),
     outputLimit: 64 * 1024 * 1024,
   });
@@ -151,6 +169,14 @@ async function printed({root, from, to, env, signal}: SchemaQuestion, command: r
       instead: 'Correct `database.migrations-command`.',
     },
   };
+}
+
+/** Those of the named variables that are set. */
+export function environmentOf(
+  wanted: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(wanted.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }
 
 /** What the database holds; a database that does not answer leaves the verdict without it. */

@@ -64,7 +64,7 @@ async function judgeMigration(migration: Migration, context: Context): Promise<J
     ...finding,
     file,
     line: firstLine + line - 1,
-    statement: short(statement),
+    statement: shortStatement(statement),
   });
   if (sql === undefined)
     return [
@@ -103,8 +103,8 @@ function* inTheirSchemas(statements: readonly ParsedStatement[]): Generator<Pars
   }
 }
 
-/** One line, without what a migration may say of passwords. */
-function short(statement: string): string {
+/** One line, at most 300 characters, without what a migration may say of passwords. */
+export function shortStatement(statement: string): string {
   const line = statement
     .replace(/\b(password)(\s*=?\s*)(E?'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\4\$)/gi, "$1$2'***'")
     .replace(/\b(password\s*=\s*)[^\s'"*]+/gi, '$1***')

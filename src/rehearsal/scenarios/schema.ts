@@ -5,8 +5,50 @@ import {failedStep, isBack, ran, stepOutput} from '../scenario-checks.js';
 const judged = {database: {migrations: 'backend/migrations', 'expected-tables': ['public.items', 'public.orders']}};
 const byHand = {component: 'all', to: 'previous', reason: 'the migration only trims names', 'dry-run': false};
 
+/** The smoke command of the sample product: old code that reads, writes and reports. */
+const tried = {
+  database: {...judged.database, trial: {source: 'set', smoke: ['node', 'backend/smoke.mjs']}},
+};
+
 /** What old code meets after migrations, and who may decide against a verdict. */
 export const schemaScenarios: readonly Scenario[] = [
+  {
+    name: 'schema-trial',
+    about: 'a migration that reads harmless breaks old code on a copy of the data, so a bad release does not start it',
+    config: tried,
+    acts: [
+      {workflow: 'backup', after: (outcome) => [ran(outcome, 'success')]},
+      {workflow: 'release', commit: 'bad-after-promotion', vars: {SCHEMA_TRIAL: 'on'}},
+    ],
+    outcome: 'stopped at maintenance mode',
+    judge: async (outcome) => {
+      const {world, result, before} = outcome;
+      const page = await fetch(world.frontendUrl);
+      await page.arrayBuffer();
+      const now = world.railway.state().services[0]?.servingCommit;
+      const notes = world.github.releaseEvents().filter((line) => line.startsWith('note'));
+      const incident = world.github.issues()[0]?.body ?? '';
+      return [
+        ran(outcome, 'failure'),
+        check(
+          notes.some((line) => line.includes('schema=compatible')),
+          'by its text the migration is compatible',
+        ),
+        check(
+          result.jobs['trial']?.outputs['verdict'] === 'breaking' &&
+            notes.some((line) => line.includes('schema=breaking') && line.includes('trial=breaking')),
+          `on the copy it is breaking, and the ledger says so: ${notes.at(-1) ?? 'nothing'}`,
+        ),
+        failedStep(outcome, 'ship', 'watch'),
+        check(
+          stepOutput(outcome, 'ship', 'rollback', 'outcome') === 'maintenance' && page.status === 503,
+          `the rollback stopped at maintenance mode: ${page.status}`,
+        ),
+        check(now !== before.backend, 'no old code was started on the new schema'),
+        check(/On a copy of the set/.test(incident), 'the incident tells what the trial proved'),
+      ];
+    },
+  },
   {
     name: 'schema-override',
     about: 'a bad release with a migration that cannot be judged stops at maintenance; a person overrides it by name',
