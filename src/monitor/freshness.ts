@@ -22,7 +22,7 @@ export interface Freshness {
 /** Whether it happened lately enough. What could not be asked about is unknown, never fresh. */
 export function freshnessOf(due: Due, nowMs: number): Freshness {
   const {name, lastMs, maxAgeMs} = due;
-  const limit = `${formatDuration(maxAgeMs)} allowed`;
+  const limit = `${roughly(maxAgeMs)} allowed`;
   if (lastMs === undefined)
     return {name, state: 'never', shown: 'never', limit, sentence: `${name}: never, as far as is known`};
   const ageMs = Math.max(0, nowMs - lastMs);
@@ -30,13 +30,25 @@ export function freshnessOf(due: Due, nowMs: number): Freshness {
   return {
     name,
     state,
-    shown: `${formatDuration(ageMs)} ago`,
+    shown: `${roughly(ageMs)} ago`,
     limit,
     sentence: `${name}: ${formatDuration(ageMs)} ago, ${formatDuration(maxAgeMs)} ${state === 'late' ? 'were' : 'are'} allowed`,
   };
 }
 
 const dayMs = 86_400_000;
+
+/** One unit is enough for an age: `40 minutes`, `9 hours`, `3 days`. */
+export function roughly(ms: number): string {
+  const units = [
+    [dayMs, 'day'],
+    [3_600_000, 'hour'],
+    [60_000, 'minute'],
+  ] as const;
+  const [unitMs, word] = units.find(([one]) => ms >= 2 * one) ?? units[2];
+  const count = Math.round(ms / unitMs);
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
 
 /** Whether something that ends, such as a certificate, still lasts long enough. */
 export function remainingOf(name: string, endsMs: number, minDays: number, nowMs: number): Freshness {

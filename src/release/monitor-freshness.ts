@@ -3,10 +3,9 @@ import {newestSets} from '../backup/set-list.js';
 import {isSound} from '../backup/sound-set.js';
 import {markedAt} from '../backup/verification.js';
 import type {Config} from '../config/schema.js';
-import {formatDuration} from '../kernel/duration.js';
 import {isAbort, messageOf} from '../kernel/errors.js';
 import {oneLine} from '../kernel/text.js';
-import {type Freshness, freshnessOf, unknownFreshness} from '../monitor/freshness.js';
+import {type Freshness, freshnessOf, roughly, unknownFreshness} from '../monitor/freshness.js';
 import {type BackupAccess, backupSettings, openBackupStore, seriesOf} from './backup-access.js';
 import {backupFact, drillFact} from './monitor-plan.js';
 
@@ -44,7 +43,7 @@ export function backupFreshness(
     } catch (error) {
       if (isAbort(error)) throw error;
       const why = oneLine(messageOf(error), 120);
-      return limits.map(([name, maxAgeMs]) => unknownFreshness(name, `${formatDuration(maxAgeMs)} allowed`, why));
+      return limits.map(([name, maxAgeMs]) => unknownFreshness(name, `${roughly(maxAgeMs)} allowed`, why));
     }
   };
 }

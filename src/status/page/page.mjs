@@ -6,6 +6,7 @@ const news = document.getElementById('news');
 const open = new Set();
 const series = new Map();
 let status;
+let isLive = false;
 let lastText = '';
 
 /** Makes an element; children are texts, elements, or nothing. Text is never read as markup. */
@@ -46,6 +47,7 @@ function isBlind() {
 }
 
 function render(first) {
+  markTab(isBlind() ? 'unknown' : status.overall);
   document.title = `${headline()} · ${status.product}`;
   page.classList.toggle('fresh', first);
   page.replaceChildren(hero(), main(), foot());
@@ -86,10 +88,31 @@ function hero() {
       {},
       h('p', {class: 'product'}, status.product),
       h('h1', {}, headline()),
-      h('p', {class: 'when'}, `${looked}, ${often}.`),
+      h('p', {class: 'when'}, `${looked}, ${often}.`, h('span', {class: 'live', hidden: !isLive}, 'Live')),
     ),
-    h('div', {class: 'score'}, h('b', {}, percent(mean)), h('span', {}, `available, last ${span(status.windowMs)}`)),
+    h('div', {class: 'score'}, score(percent(mean), `available, last ${span(status.windowMs)}`), leastBudget()),
   );
+}
+
+function score(figure, words) {
+  return h('div', {}, h('b', {}, figure), h('span', {}, words));
+}
+
+/** The service that may fail least from now on. */
+function leastBudget() {
+  const known = status.services.filter(({budget}) => budget.left !== null);
+  if (!known.length) return undefined;
+  const {name, budget} = known.reduce((a, b) => (b.budget.left < a.budget.left ? b : a));
+  return score(budget.left < 0 ? 'overdrawn' : percent(budget.left, 0), `error budget left: ${name}`);
+}
+
+/** The tab's mark has the colour of the state. */
+function markTab(state) {
+  const tone = getComputedStyle(document.documentElement).getPropertyValue(
+    {up: '--up', degraded: '--part', down: '--down'}[state] ?? '--unknown',
+  );
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="${tone.trim()}"/></svg>`;
+  document.querySelector('link[rel="icon"]').href = `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
 function servicesSection() {
@@ -296,6 +319,8 @@ async function showChart(service, days = 30) {
     h('span', {}, h('i'), 'median'),
     h('span', {class: 'p95'}, h('i'), '95 of 100 are faster'),
     h('span', {class: 'err'}, h('i'), 'failed'),
+    h('span', {class: 'release'}, h('i'), 'release'),
+    h('span', {class: 'span'}, h('i'), 'incident'),
   );
   const buttons = spans.map(([text, length]) =>
     h(
@@ -316,7 +341,7 @@ async function showChart(service, days = 30) {
     keys,
   );
   const [data] = await Promise.all([loadSeries(service), loadUplot()]);
-  if (data && plot.isConnected) draw(plot, data, days);
+  if (data && plot.isConnected) draw(plot, service, data, days);
 }
 
 function factsOf(service) {
@@ -381,7 +406,7 @@ function loadUplot() {
   return uplot;
 }
 
-function draw(plot, data, days) {
+function draw(plot, service, data, days) {
   const source = days <= 2 ? data.minutes : data.hours;
   const from = Date.now() - days * dayMs;
   const first = Math.max(0, Math.ceil((from - source.startMs) / source.stepMs));
@@ -419,12 +444,42 @@ function draw(plot, data, days) {
           paths: window.uPlot.paths.bars({size: [0.6, 6, 1.5]}),
         },
       ],
-      hooks: {setCursor: [(u) => tell(u, plot)]},
+      hooks: {setCursor: [(u) => tell(u, plot)], drawClear: [(u) => drawPast(u, service, color)]},
     },
     [x, cut(source.p95), cut(source.p50), cut(source.errors).map((share) => share || null)],
     plot,
   );
   plot.chart = chart;
+}
+
+/** Behind the curves: when the service was in an incident, and when something was released. */
+function drawPast(u, service, color) {
+  const {left, top, width, height} = u.bbox;
+  const at = (ms) => Math.min(left + width, Math.max(left, u.valToPos(ms / 1000, 'x', true)));
+  u.ctx.save();
+  u.ctx.fillStyle = color('--down');
+  u.ctx.globalAlpha = 0.14;
+  for (const {services, sinceMs, closedMs} of status.incidents)
+    if (services.includes(service.name))
+      u.ctx.fillRect(at(sinceMs), top, Math.max(2, at(closedMs ?? Date.now()) - at(sinceMs)), height);
+  u.ctx.globalAlpha = 1;
+  u.ctx.strokeStyle = color('--soft');
+  u.ctx.lineWidth = devicePixelRatio;
+  u.ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const {atMs} of status.releases) {
+    if (u.scales.x.min * 1000 > atMs || u.scales.x.max * 1000 < atMs) continue;
+    u.ctx.beginPath();
+    u.ctx.moveTo(at(atMs), top);
+    u.ctx.lineTo(at(atMs), top + height);
+    u.ctx.stroke();
+  }
+  u.ctx.restore();
+}
+
+/** The release whose line the cursor is at. */
+function releaseAt(u) {
+  const near = (atMs) => Math.abs(u.valToPos(atMs / 1000, 'x') - u.cursor.left) < 6;
+  return u.cursor.left < 0 ? undefined : status.releases.find(({atMs}) => near(atMs));
 }
 
 function tell(u, plot) {
@@ -433,7 +488,9 @@ function tell(u, plot) {
   const i = u.cursor.idx;
   const labels = ['median', '95 of 100 are faster', 'failed'];
   const values = i === null || i === undefined ? [] : [u.data[2][i], u.data[1][i], u.data[3][i]];
-  [...keys.children].forEach((key, k) => {
+  const release = releaseAt(u);
+  keys.querySelector('.release').lastChild.textContent = release ? `release ${release.id}` : 'release';
+  [...keys.children].slice(0, labels.length).forEach((key, k) => {
     const value = values[k];
     key.lastChild.textContent =
       value === null || value === undefined
@@ -566,6 +623,7 @@ async function look(first) {
     lastText = text;
     const focused = document.activeElement?.closest?.('.service')?.dataset.name;
     render(first);
+    if (first) performance.mark('drawn');
     if (focused)
       [...document.querySelectorAll('.service')]
         .find((row) => row.dataset.name === focused)
@@ -593,6 +651,18 @@ async function live() {
   }
 }
 
+/** Events tell of each round at once; a lost connection is made again by the browser, and the page asks meanwhile. */
+function listen() {
+  const events = new EventSource('events');
+  const show = (now) => {
+    isLive = now;
+    for (const badge of document.querySelectorAll('.live')) badge.hidden = !now;
+  };
+  events.addEventListener('open', () => show(true));
+  events.addEventListener('error', () => show(false));
+  events.addEventListener('round', () => void look(false));
+}
+
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && status) void look(false);
 });
@@ -605,5 +675,5 @@ addEventListener('resize', () => {
   }, 120);
 });
 await look(true);
-if (status?.events) new EventSource('events').addEventListener('round', () => void look(false));
+if (status?.events) listen();
 void live();
