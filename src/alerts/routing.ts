@@ -13,6 +13,7 @@ export interface Subject {
     readonly what: NoticeKind;
     readonly state: 'sending' | 'sent' | 'failed';
     readonly atMs: number;
+    readonly severity?: AlertSeverity;
   }>;
 }
 
@@ -61,7 +62,7 @@ const rank: Readonly<Record<AlertSeverity, number>> = {info: 0, warning: 1, crit
 
 /**
  * What has to be said now, by the notices that were noted: one alert and one recovery an incident and channel, reminders
- * between them. A recovery is said exactly where the alert was. What was being said when a run was killed is said again
+ * between them, and an escalation when it became worse than what was said. A recovery is said exactly where the alert was. What was being said when a run was killed is said again
  * with the same delivery id.
  */
 export function dueNotices(
@@ -98,6 +99,7 @@ function whatIsDue(subject: Subject, route: Route, nowMs: number, mutes: readonl
     if (nowMs - subject.openedMs < route.afterMs) return undefined;
     return route.afterMs > 0 ? 'escalation' : 'alert';
   }
+  if (sent.every((notice) => notice.severity && rank[notice.severity] < rank[subject.severity])) return 'escalation';
   const lastMs = Math.max(...sent.map(({atMs}) => atMs));
   return route.remindEveryMs > 0 && nowMs - lastMs >= route.remindEveryMs ? 'reminder' : undefined;
 }

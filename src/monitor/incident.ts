@@ -29,6 +29,8 @@ export interface Notice {
   readonly what: 'alert' | 'reminder' | 'escalation' | 'recovery';
   readonly state: 'sending' | 'sent' | 'failed';
   readonly atMs: number;
+  /** How bad the incident was when it was said. */
+  readonly severity?: Severity;
 }
 
 /** A service that falls this soon after another one belongs to the same incident. */
@@ -135,6 +137,7 @@ function apply(incident: MutableIncident, event: HistoryEvent): void {
       what: event['what'] as Notice['what'],
       state: event['state'] as Notice['state'],
       atMs: event.atMs,
+      ...(typeof event['severity'] === 'string' ? {severity: event['severity'] as Severity} : {}),
     });
 }
 

@@ -292,8 +292,12 @@ export class MonitorSession implements AsyncDisposable {
     );
   }
 
-  /** A burn that an incident of the last days explains was alerted already: one cause, one alert. */
+  /**
+   * A burn that an incident of the last days explains was alerted already: one cause, one alert. While the service fails
+   * just now, whether it is down is about to be known, and says more.
+   */
   #explained(service: string, nowMs: number): boolean {
+    if (this.watch.judges.get(service)?.wantsConfirmation) return true;
     return this.watch.incidents.some(
       (incident) =>
         incident.services.has(service) &&
@@ -320,6 +324,7 @@ export class MonitorSession implements AsyncDisposable {
             channel: one.route.channel,
             what: one.what,
             state,
+            severity: one.subject.severity,
           },
         ]),
     });

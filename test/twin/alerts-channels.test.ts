@@ -172,6 +172,19 @@ describe('who is told what, and when', () => {
     ['no recovery where there was no alert', {closedMs: t0 + 1}, {}, t0 + 2, undefined],
     ['not severe enough', {severity: 'warning'}, {from: 'critical'}, t0, undefined],
     ['another component', {}, {components: ['frontend']}, t0, undefined],
+    ['what became worse is said again', {notices: [{...sent('alert'), severity: 'warning'}]}, {}, t0 + 1, 'escalation'],
+    [
+      'once',
+      {
+        notices: [
+          {...sent('alert'), severity: 'warning'},
+          {...sent('escalation'), severity: 'critical'},
+        ],
+      },
+      {},
+      t0 + 1,
+      undefined,
+    ],
     ['an escalation waits', {}, {afterMs: hour}, t0 + hour - 1, undefined],
     ['and comes', {}, {afterMs: hour}, t0 + hour, 'escalation'],
     ['a reminder comes at its pace', {notices: [sent('alert')]}, {remindEveryMs: hour}, t0 + hour, 'reminder'],
