@@ -11,7 +11,7 @@ import type {ReleaseRecord} from '../ledger/record.js';
 import {burnAlarm} from '../monitor/budget.js';
 import {DayMemory} from '../monitor/day-digest.js';
 import {type Freshness, freshnessOf} from '../monitor/freshness.js';
-import {History, minuteSpanMs} from '../monitor/history.js';
+import {History, hourSpanMs, minuteSpanMs} from '../monitor/history.js';
 import type {HistoryFiles} from '../monitor/history-files.js';
 import {type Incident, incidentEvents} from '../monitor/incident.js';
 import type {Condition, Transition} from '../monitor/judgement.js';
@@ -47,6 +47,17 @@ export interface MonitorStep extends StepResult {
   readonly dispatched: Dispatched;
   readonly freshness: readonly Freshness[];
 }
+
+interface StandingFact {
+  readonly name: string;
+  readonly bad: boolean;
+  readonly to: 'down' | 'degraded';
+  readonly detail: string;
+}
+
+/** The longest window of a burn, and how long it must have stopped. */
+const burnMemoryMs = 3 * 86_400_000;
+const burnCalmHours = 6;
 
 /** One watch with everything around it: rounds, judgement, alerts, the status page's data. */
 export class MonitorSession implements AsyncDisposable {
@@ -238,39 +249,13 @@ export class MonitorSession implements AsyncDisposable {
   /** Late backups and burning budgets stand until they are mended; they are incidents like any other. */
   async #noteStandingFacts(): Promise<void> {
     const nowMs = this.#clock.now();
-    const {objective} = this.#options.config.monitor;
-    const minutes = await this.history.readMinutes(nowMs - 3 * 86_400_000, nowMs + minuteSpanMs);
-    const standing = [
-      ...[...this.#freshness, ...this.#takeBlind()].flatMap(({name, state, sentence}) =>
-        state === 'unknown'
-          ? []
-          : [
-              {
-                name,
-                bad: state !== 'fresh',
-                to: this.plan.isCritical(name) ? ('down' as const) : ('degraded' as const),
-                detail: sentence,
-              },
-            ],
-      ),
-      ...this.plan.checks.map(({name}) => {
-        const burn = this.#explained(name, nowMs) ? undefined : burnAlarm(minutes, name, objective, nowMs + 1);
-        return {
-          name: budgetPrefix + name,
-          bad: burn !== undefined,
-          to: 'degraded' as const,
-          detail: burn
-            ? `burns at least ${burn.atLeast.toFixed(1)} times faster than allowed over ${formatDuration(burn.longMs)}`
-            : '',
-        };
-      }),
-    ];
     const incidents = this.watch.incidents;
     const noted = new Set(
       incidents.flatMap((incident) =>
         [...incident.services].flatMap(([service, {condition}]) => (condition === 'up' ? [] : [service])),
       ),
     );
+    const standing = [...this.#lateFacts(), ...(await this.#burningBudgets(nowMs, noted))];
     const changed = standing.filter(({name, bad}) => bad !== noted.has(name));
     const transitions = changed.map(
       ({name, bad, to}): Transition => ({
@@ -290,6 +275,39 @@ export class MonitorSession implements AsyncDisposable {
         detail: details.get(service) ?? '',
       })),
     );
+  }
+
+  /** What could not be asked is neither. */
+  #lateFacts(): StandingFact[] {
+    return [...this.#freshness, ...this.#takeBlind()]
+      .filter(({state}) => state !== 'unknown')
+      .map(({name, state, sentence}) => ({
+        name,
+        bad: state !== 'fresh',
+        to: this.plan.isCritical(name) ? 'down' : 'degraded',
+        detail: sentence,
+      }));
+  }
+
+  /** A burn that was told of is over only when there was none for hours: a service that flaps is one alert, not ten. */
+  async #burningBudgets(nowMs: number, noted: ReadonlySet<string>): Promise<StandingFact[]> {
+    const {objective} = this.#options.config.monitor;
+    const minutes = await this.history.readMinutes(
+      nowMs - burnMemoryMs - burnCalmHours * hourSpanMs,
+      nowMs + minuteSpanMs,
+    );
+    return this.plan.checks.map(({name: service}): StandingFact => {
+      const name = budgetPrefix + service;
+      const burnAt = (atMs: number) => burnAlarm(minutes, service, objective, atMs + 1);
+      const burn = noted.has(name) || !this.#explained(service, nowMs) ? burnAt(nowMs) : undefined;
+      const wasLately =
+        noted.has(name) &&
+        Array.from({length: burnCalmHours}, (_, hours) => nowMs - (hours + 1) * hourSpanMs).some(burnAt);
+      const detail = burn
+        ? `burns at least ${burn.atLeast.toFixed(1)} times faster than allowed over ${formatDuration(burn.longMs)}`
+        : '';
+      return {name, bad: burn !== undefined || wasLately, to: 'degraded', detail};
+    });
   }
 
   /**

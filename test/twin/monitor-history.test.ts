@@ -20,57 +20,85 @@ const round = (n: number, service = 'a'): Round => ({
   kind: 'scheduled',
   results: new Map([[service, {outcome: 'ok', latencyMs: n % 1_000}]]),
 });
+const lib = new URL('../../lib/src/', import.meta.url).href;
 const readAll = (history: History) => history.readRounds(startMs - 1, startMs + 86_400_000 / 3);
 
 describe('two writers and kills', () => {
-  /** Writes rounds for ever and says each one after it was appended. */
+  /** Adds rounds for ever, by the monitor's own compiled code, and says each one after it was lasting. */
   const writer = `
-    import {appendFile} from 'node:fs/promises';
-    const [, , file, name, first] = process.argv;
-    const checksum = (text) => { let h = 0x811c9dc5; for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193); return (h >>> 0).toString(36).padStart(7, '0'); };
-    const seal = (text) => '\\n' + text + ' ' + checksum(text);
-    const hash = checksum(JSON.stringify([name]));
+    import {History} from '${lib}monitor/history.js';
+    import {folderFiles} from '${lib}monitor/history-files.js';
+    import {branchFiles} from '${lib}monitor/branch-files.js';
+    const [, , place, name, first] = process.argv;
+    const files = place.endsWith('.git') ? await branchFiles({remote: place, branch: 'watch'}) : folderFiles(place);
+    const history = new History(files);
     for (let n = Number(first); ; n++) {
-      await appendFile(file, (n === Number(first) ? seal('= ' + hash + ' ' + JSON.stringify([name])) : '') + seal('. ' + hash + ' ' + (${startMs} + n).toString(36) + ' ' + (n % 1000)));
+      await history.appendRounds([{atMs: ${startMs} + n, kind: 'scheduled', results: new Map([[name, {outcome: 'ok', latencyMs: n % 1000}]])}]);
+      await files.flush();
       process.stdout.write(n + '\\n');
     }`;
 
+  const writeUntilKilled = (place: string, name: string, first: number, afterMs: number) =>
+    new Promise<string[]>((done) => {
+      const child = spawn(process.execPath, [join(folder, 'writer.mjs'), place, name, String(first)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let text = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        if (text === '') setTimeout(() => child.kill('SIGKILL'), afterMs);
+        text += chunk.toString();
+      });
+      child.on('close', () => {
+        // A line cut off by the kill was not said.
+        const whole = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+        done(whole.flatMap((n) => (n ? [`${name} ${n}`] : [])));
+      });
+    });
+
+  const roundsOf = (rounds: readonly Round[]) =>
+    new Set(rounds.flatMap(({atMs, results}) => [...results.keys()].map((name) => `${name} ${atMs - startMs}`)));
+
   test('after 200 kills in the middle of writing, every round that was said is there, and nothing else', async () => {
-    const script = join(folder, 'writer.mjs');
-    await writeFile(script, writer);
+    await writeFile(join(folder, 'writer.mjs'), writer);
     const history = new History(folderFiles(folder));
     await history.appendRounds([round(0)]);
-    const file = join(folder, 'rounds', '2026-11-23.log');
     const said = new Set<string>();
-    const run = (name: string, first: number, afterMs: number) =>
-      new Promise<void>((done) => {
-        const child = spawn(process.execPath, [script, file, name, String(first)], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
-        let text = '';
-        child.stdout.on('data', (chunk: Buffer) => {
-          if (text === '') setTimeout(() => child.kill('SIGKILL'), afterMs);
-          text += chunk.toString();
-        });
-        child.on('close', () => {
-          // A line cut off by the kill was not said.
-          for (const n of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) if (n) said.add(`${name} ${n}`);
-          done();
-        });
-      });
-    for (let i = 0; i < 100; i += 2)
-      await Promise.all(
-        [i, i + 1].flatMap((k) => [run('a', 1 + k * 10_000, k % 7), run('b', 1 + k * 10_000, (k * 3) % 11)]),
-      );
+    for (let i = 0; i < 100; i += 2) {
+      const runs = [i, i + 1].flatMap((k) => [
+        writeUntilKilled(folder, 'a', 1 + k * 10_000, k % 7),
+        writeUntilKilled(folder, 'b', 1 + k * 10_000, (k * 3) % 11),
+      ]);
+      for (const one of (await Promise.all(runs)).flat()) said.add(one);
+    }
     const {rounds, damaged} = await readAll(history);
-    const found = new Set(
-      rounds.flatMap(({atMs, results}) => [...results.keys()].map((name) => `${name} ${atMs - startMs}`)),
-    );
+    const found = roundsOf(rounds);
     expect([...said].filter((one) => !found.has(one))).toEqual([]);
     // At most the one in flight of each kill is there without having been said.
     expect(found.size - 1 - said.size).toBeLessThanOrEqual(200);
     expect(damaged).toBeLessThanOrEqual(200);
     expect(said.size).toBeGreaterThan(200);
+  }, 400_000);
+
+  test('on a branch, too: two writers, each killed again and again in the middle of a push', async () => {
+    await writeFile(join(folder, 'writer.mjs'), writer);
+    const remote = join(folder, 'remote.git');
+    execFileSync('git', ['init', '-q', '--bare', remote]);
+    const said: string[] = [];
+    for (let k = 0; k < 8; k++) {
+      const runs = ['a', 'b'].map((name, i) =>
+        writeUntilKilled(remote, name, 1 + k * 10_000, ((k * 37) % 90) + 40 * i),
+      );
+      said.push(...(await Promise.all(runs)).flat());
+      // A push that was killed leaves git's own lock behind at most.
+      await rm(join(remote, 'refs', 'heads', 'watch.lock'), {force: true});
+    }
+    const files = await branchFiles({remote, branch: 'watch'});
+    const {rounds, damaged} = await readAll(new History(files));
+    const found = roundsOf(rounds);
+    expect(said.filter((one) => !found.has(one))).toEqual([]);
+    expect(damaged).toBe(0);
+    expect(said.length).toBeGreaterThanOrEqual(16);
+    await files[Symbol.asyncDispose]();
   }, 400_000);
 });
 
