@@ -7,6 +7,7 @@ import {memoryFiles} from '../../lib/src/monitor/history-files.js';
 import {openProber} from '../../lib/src/monitor/round.js';
 import {writeSampleHistory} from '../../lib/src/monitor/sample-history.js';
 import {
+  budgetAlarms,
   evidenceWatch,
   falseAlarms,
   inARowWatch,
@@ -48,6 +49,23 @@ for (const [name, make] of Object.entries(rules)) {
   console.log(`  ${wanted(Math.max(...alarms) <= 1)}: at most one false alarm a service a year`);
   console.log(`  ${wanted(Math.max(...dead) <= 3)}: a dead service alarmed within 3 rounds`);
   console.log(`  ${wanted(median(partial) <= 30)}: a service failing 20 % alarmed within 30 rounds (median)`);
+}
+
+// The error budget's alarms, for a service that meets its objective exactly and for some that do not.
+for (const minutes of [1, 5]) {
+  const everyMs = minutes * 60_000;
+  const seeds = Array.from({length: services}, (_, i) => seed + 31 * i);
+  const counts = seeds.map((one) => (budgetAlarms({everyMs, days, seed: one}).length * 365) / days);
+  const mean = counts.reduce((a, b) => a + b, 0) / counts.length;
+  const hours = [0.005, 0.01, 0.03].map((failing) =>
+    median(
+      seeds.map((one) => (budgetAlarms({everyMs, days: 4, seed: one, failing})[0] ?? Number.POSITIVE_INFINITY) / 3.6e6),
+    ),
+  );
+  console.log(
+    `error budget, a round each ${minutes} min: ${mean.toFixed(2)} false alarms a service a year (worst ${Math.max(...counts).toFixed(0)}); failing 0.5, 1, 3 %: after ${hours.map((hour) => hour.toFixed(1)).join(', ')} h (median)`,
+  );
+  console.log(`  ${wanted(mean <= 1)}: at most one false alarm a service a year`);
 }
 
 // A year of history: rounds each minute would take long to make, so one day of them is weighed, and a year of hours.

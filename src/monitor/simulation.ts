@@ -1,5 +1,6 @@
 import {consecutiveRule, type DecisionRule} from '../gate/rules.js';
 import {type Random, seeded} from '../gate/simulation.js';
+import {provedBurn} from './budget.js';
 import {defaultJudgePolicy, type JudgePolicy, ServiceJudge} from './judgement.js';
 
 /**
@@ -124,6 +125,44 @@ export function roundsToAlarm(make: () => WatchRule, rate: number, runs: number,
     for (let round = 1; round <= limit; round++) if (watch(service, startMs + (round - 1) * minuteMs)) return round;
     return limit;
   });
+}
+
+const bucketMs = 300_000;
+
+/**
+ * Alarms of the error budget for a service that meets its objective exactly, or that fails a further share of all probes.
+ * @param everyMs pace of the rounds, a divisor or a multiple of five minutes.
+ * @returns the moments of the alarms; one that goes on and off within six hours is one.
+ */
+export function budgetAlarms(
+  {everyMs, days, seed, failing = 0}: {everyMs: number; days: number; seed: number; failing?: number},
+  objective = 0.999,
+): number[] {
+  const random = seeded(seed + 1);
+  const service = new SimulatedService(seeded(seed), failing ? 0.9999 : objective);
+  const [probes, failed] = [[0], [0]];
+  const alarms: number[] = [];
+  let burntMs = Number.NEGATIVE_INFINITY;
+  for (let nowMs = 0; nowMs < days * 86_400_000; nowMs += bucketMs) {
+    let [asked, bad] = [0, 0];
+    for (let at = nowMs; at < nowMs + bucketMs; at += minuteMs) {
+      if (at % everyMs !== 0) continue;
+      asked++;
+      if (service.fails(at) || random() < failing) bad++;
+    }
+    probes.push(probes.at(-1)! + asked);
+    failed.push(failed.at(-1)! + bad);
+    const since = (sums: number[], windowMs: number) =>
+      sums.at(-1)! - sums[Math.max(0, sums.length - 1 - windowMs / bucketMs)]!;
+    const burn = provedBurn(
+      (windowMs) => ({probes: since(probes, windowMs), failed: since(failed, windowMs)}),
+      objective,
+    );
+    if (!burn) continue;
+    if (nowMs - burntMs > 6 * 3_600_000) alarms.push(nowMs);
+    burntMs = nowMs;
+  }
+  return alarms;
 }
 
 export function median(values: readonly number[]): number {

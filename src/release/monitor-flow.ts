@@ -15,7 +15,7 @@ import {History, hourSpanMs, minuteSpanMs} from '../monitor/history.js';
 import type {HistoryFiles} from '../monitor/history-files.js';
 import {type Incident, incidentEvents} from '../monitor/incident.js';
 import type {Condition, Transition} from '../monitor/judgement.js';
-import {openProber} from '../monitor/round.js';
+import {type MonitorRun, openProber} from '../monitor/round.js';
 import {makeSnapshot, overallOf, type Snapshot, type SnapshotRelease} from '../monitor/snapshot.js';
 import {type StepResult, Watch} from '../monitor/watch.js';
 import {mutesOf, routesOf} from './alert-channels.js';
@@ -30,6 +30,7 @@ export interface MonitorSessionOptions {
   readonly signal: AbortSignal;
   readonly clock?: Clock;
   readonly resolveSecret?: (name: string) => string | undefined;
+  readonly probes?: MonitorRun['probes'];
   readonly protectionBypass?: string | undefined;
   /** Newest first; read anew at each round, may throw. */
   readonly releases?: () => Promise<readonly ReleaseRecord[]>;
@@ -115,6 +116,7 @@ export class MonitorSession implements AsyncDisposable {
       signal,
       clock,
       ...(options.resolveSecret ? {resolveSecret: options.resolveSecret} : {}),
+      ...(options.probes ? {probes: options.probes} : {}),
       ...(config.monitor['control-url'] ? {controlUrl: config.monitor['control-url']} : {}),
     });
     const history = new History(files, plan.history);

@@ -10,7 +10,14 @@ import {LatencySketch} from '../../src/monitor/latency-sketch.js';
 import {headerLine, readRoundLines, roundLine} from '../../src/monitor/round-line.js';
 import {type FailureName, failureLetters, type Round, type ServiceResult} from '../../src/monitor/sample.js';
 import {openLines, sealLine} from '../../src/monitor/sealed-line.js';
-import {evidenceWatch, falseAlarms, inARowWatch, median, roundsToAlarm} from '../../src/monitor/simulation.js';
+import {
+  budgetAlarms,
+  evidenceWatch,
+  falseAlarms,
+  inARowWatch,
+  median,
+  roundsToAlarm,
+} from '../../src/monitor/simulation.js';
 import {changePoints, trendOf} from '../../src/monitor/trend.js';
 
 const dayMs = 86_400_000;
@@ -275,6 +282,13 @@ describe('budget and trends', () => {
       ),
     ).toBeUndefined();
     expect(burnAlarm(day(6), 'a', 0.999, now)).toMatchObject({severity: 'page'});
+  });
+
+  test('a service that meets its objective exactly raises no alarm in a quarter, and one that does not, soon', () => {
+    const quarters = [1, 2].map((seed) => budgetAlarms({everyMs: 60_000, days: 90, seed}).length);
+    expect(quarters).toEqual([0, 0]);
+    const [first] = budgetAlarms({everyMs: 60_000, days: 2, seed: 4, failing: 0.03});
+    expect(first).toBeLessThan(6 * 3_600_000);
   });
 
   const series = (value: (i: number) => number, n = 40) =>
