@@ -95,7 +95,7 @@ export function provedBurn(
 
 /**
  * It is asked again at every round, for years, and failures come in bursts: at 95 % a service that meets its objective
- * exactly raised 42 alarms a year, at this it raises none (`npm run bench -- monitor`).
+ * exactly raised 42 alarms a year, at this one in ten years (`npm run bench -- monitor`).
  */
 const doubt = 0.001;
 const halvings = 40;
