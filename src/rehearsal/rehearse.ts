@@ -156,6 +156,8 @@ async function playAll(
   return {results, checks};
 }
 
+const scheduled: readonly string[] = ['backup', 'monitor'];
+
 type Known = Act & {readonly inputs?: Inputs};
 
 async function known(act: Act, world: World): Promise<Known> {
@@ -186,7 +188,7 @@ async function play(
     ...(canary && {canary}),
     ...(act.inputs
       ? {event: {name: 'workflow_dispatch', inputs: act.inputs}}
-      : act.workflow === 'backup' && {event: {name: 'schedule'}}),
+      : scheduled.includes(act.workflow) && {event: {name: 'schedule'}}),
     onEvent: (event) => {
       tell(story, event);
       if (!disturbed && act.cancelWhen?.(event)) disturb(() => run.cancel());

@@ -12,6 +12,7 @@ import {
   stepOutput,
 } from './scenario-checks.js';
 import {disasterScenarios} from './scenarios/disaster.js';
+import {monitor} from './scenarios/monitor.js';
 import {restoreDrill} from './scenarios/restore-drill.js';
 import {schemaScenarios} from './scenarios/schema.js';
 import {slowLeak} from './scenarios/slow-leak.js';
@@ -81,6 +82,7 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   slowLeak,
+  monitor,
   {
     name: 'cancelled',
     about: 'a release cancelled in the middle finishes its way back',

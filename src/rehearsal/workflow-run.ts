@@ -4,7 +4,14 @@ import type {EngineEvent, WorkflowRequest, WorkflowRun} from './engine/engine.js
 import {names, secrets, type World} from './world.js';
 
 /** A file in .github/workflows, without its ending. */
-export type WorkflowName = 'release' | 'rollback' | 'backup' | 'restore-drill' | 'maintenance' | 'disaster-recovery';
+export type WorkflowName =
+  | 'release'
+  | 'rollback'
+  | 'backup'
+  | 'restore-drill'
+  | 'maintenance'
+  | 'disaster-recovery'
+  | 'monitor';
 
 export interface RunRequest {
   readonly world: World;
@@ -65,6 +72,7 @@ export function runWorkflow({
       CHECK_SECRETS: world.sample.checkSecrets,
       BACKUP_PRUNER_ACCESS_KEY_ID: secrets.accessKeyId,
       BACKUP_PRUNER_SECRET_ACCESS_KEY: secrets.secretAccessKey,
+      ...alertSecrets(world),
     },
     // As on GitHub: no other workflow can read the key that opens a set.
     environments: Object.fromEntries(
@@ -83,4 +91,14 @@ export function runWorkflow({
     onEvent,
     ...(canary && {onRaw: canary.onRaw}),
   });
+}
+
+/** Where alerts go: receivers of this machine. */
+function alertSecrets({webhooks, mail}: World): Record<string, string> {
+  return {
+    SLACK_WEBHOOK_URL: webhooks.slackUrl,
+    ALERT_WEBHOOK_URL: webhooks.signedUrl,
+    ALERT_WEBHOOK_SECRET: secrets.webhookKey,
+    SMTP_URL: `smtp://${secrets.mailUser}:${secrets.mailPassword}@127.0.0.1:${mail.port}`,
+  };
 }

@@ -8,7 +8,9 @@ import {type Product, writeProduct} from './product/product.js';
 import {shop} from './product/shop.js';
 import {type RailwayStandIn, type RailwayStandInOptions, startRailway} from './railway/stand-in.js';
 import {type S3StandIn, startS3} from './s3/stand-in.js';
+import {type SmtpStandIn, startSmtp} from './smtp/stand-in.js';
 import {startVercel, type VercelStandIn, type VercelStandInOptions} from './vercel/stand-in.js';
+import {startWebhooks, type WebhookStandIn} from './webhooks/stand-in.js';
 
 /** Identifiers and secrets of the rehearsed product. The secrets open nothing but stand-ins on this machine. */
 export const names = {
@@ -29,6 +31,9 @@ export const secrets = {
   githubToken: 'rehearsal-github-token-c07a31',
   accessKeyId: 'REHEARSALKEYID0001',
   secretAccessKey: 'rehearsal-secret-access-key-2b9d77',
+  webhookKey: 'whsec_cmVoZWFyc2FsLXdlYmhvb2sta2V5LTRhMWY4ZA==',
+  mailUser: 'watch',
+  mailPassword: 'rehearsal-mail-password-91ce05',
 } as const;
 
 export interface WorldOptions {
@@ -56,6 +61,9 @@ export interface World extends AsyncDisposable {
   readonly product: Product;
   readonly keys: RehearsalKeys;
   readonly sample: SampleProduct;
+  /** Receivers of alerts: Slack and signed webhooks, mail. */
+  readonly webhooks: WebhookStandIn;
+  readonly mail: SmtpStandIn;
   readonly frontendUrl: string;
   readonly backendUrl: string;
   close(): Promise<void>;
@@ -95,7 +103,7 @@ async function build(
     return part;
   };
   const sample = options.sample ?? shop;
-  const {postgres, keys, s3, github, vercel} = await startServices(folder, start, options, sample);
+  const {postgres, keys, s3, github, vercel, webhooks, mail} = await startServices(folder, start, options, sample);
   const databaseUrl = await postgres.createDatabase('shop');
   const repository = join(folder, 'repository');
   const frontendUrl = vercel.productionUrl(names.vercelProject);
@@ -121,6 +129,7 @@ async function build(
         options.config ?? {},
       ),
       'keys/backup.asc': keys.publicKey,
+      'keys/mail.pem': mail.certificate,
     },
   });
   await Promise.all([
@@ -143,6 +152,8 @@ async function build(
     product,
     keys,
     sample,
+    webhooks,
+    mail,
     frontendUrl,
     backendUrl,
     close,
@@ -175,14 +186,20 @@ async function startServices(folder: string, start: Start, options: WorldOptions
       }),
     ),
   };
+  const alerts = {
+    webhooks: start(startWebhooks({secret: secrets.webhookKey})),
+    mail: start(startSmtp({users: [{user: secrets.mailUser, password: secrets.mailPassword}]})),
+  };
   // All are waited for before a failure of one is thrown, so that none is left running unnoticed.
-  await Promise.allSettled(Object.values(starting));
+  await Promise.allSettled([...Object.values(starting), ...Object.values(alerts)]);
   return {
     postgres: await starting.postgres,
     s3: await starting.s3,
     github: await starting.github,
     vercel: await starting.vercel,
     keys: await makeKeys(),
+    webhooks: await alerts.webhooks,
+    mail: await alerts.mail,
   };
 }
 
