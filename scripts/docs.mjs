@@ -34,6 +34,23 @@ put(
   fillBlock(readFileSync(join(root, configPage), 'utf8'), 'keys', renderConfigReference(schema), configPage),
 );
 
+const {renderCommands, renderCommandTable, renderExitCodes} = await load('src/cli/reference.js');
+const terminalPage = 'action-docs/terminal.md';
+put(
+  terminalPage,
+  fillBlock(
+    fillBlock(readFileSync(join(root, terminalPage), 'utf8'), 'commands', renderCommandTable(), terminalPage),
+    'exit-codes',
+    renderExitCodes(),
+    terminalPage,
+  ),
+);
+const specOf = async (action) => (await load(`actions/${action}/spec.js`)).spec;
+put(
+  'action-docs/commands.md',
+  `# Commands of the terminal\n\nGenerated from the declarations that the commands run by; [terminal.md](terminal.md) says how they are used.\n\n${await renderCommands(specOf)}\n`,
+);
+
 put('action-docs/errors.md', errorsPage());
 
 if (stale.length) {

@@ -1,7 +1,7 @@
 import {Failure, isAbort} from '../kernel/errors.js';
+import {exitCodes} from './exit-codes.js';
 
-/** The exit codes of every command; `action-docs/terminal.md` explains them. */
-export const exitCodes = {ok: 0, failed: 1, usage: 2, interrupted: 130} as const;
+export {exitCodes} from './exit-codes.js';
 
 /** Refusals: nothing was tried, since what was given is wrong. */
 const refusalCodes = new Set([

@@ -1,6 +1,7 @@
 import {Command} from 'commander';
 import type {ActionSpec} from '../runner/spec.js';
 import {type CommandEntry, commands} from './commands.js';
+import {exitCodeLine} from './exit-codes.js';
 import {addInputFlags, addTerminalFlags, secretsOf} from './flags.js';
 import {overview} from './start.js';
 
@@ -106,7 +107,7 @@ function afterHelp(entry: CommandEntry, spec: ActionSpec | undefined): string {
     ...(secretLines.length ? ['\nSecrets, from the environment or --env-file:', ...secretLines] : []),
     '\nExamples:',
     ...entry.examples.map((example) => `  $ ${example}`),
-    '\nExit codes: 0 done, 1 failed, 2 wrong usage or refused input, 130 interrupted.',
+    `\n${exitCodeLine()}`,
   ].join('\n');
 }
 

@@ -1,4 +1,5 @@
 import {type CommandEntry, commands} from './commands.js';
+import {exitCodeLine} from './exit-codes.js';
 
 /**
  * The first thing the terminal command loads. `--help` is answered from here, so that it costs hardly more than Node's
@@ -29,6 +30,6 @@ ${list.map(({name, about}) => `  ${name.padEnd(wide)}  ${about}`).join('\n')}
   switchback --version          the version
 
 Secrets are never flags: they come from the environment (VERCEL_TOKEN, RAILWAY_TOKEN, DATABASE_URL, …) or --env-file.
-Exit codes: 0 done, 1 failed, 2 wrong usage or refused input, 130 interrupted.
+${exitCodeLine()}
 `;
 }

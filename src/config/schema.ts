@@ -153,11 +153,11 @@ const database = z.strictObject({
 const jsonRule = z
   .strictObject({
     path: z.string().min(1).describe('JSONPath (RFC 9535), such as $.status.'),
-    equals: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional(),
+    equals: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional().describe('What the value must be.'),
     matches: z.string().optional().describe('Regular expression the value must match.'),
-    exists: z.boolean().optional(),
-    'less-than': z.number().optional(),
-    'more-than': z.number().optional(),
+    exists: z.boolean().optional().describe('true: something must be selected; false: nothing may be.'),
+    'less-than': z.number().optional().describe('The value must be a number below this.'),
+    'more-than': z.number().optional().describe('The value must be a number above this.'),
   })
   .describe('One rule about the JSON answer.');
 
@@ -168,32 +168,42 @@ const expectation = z.strictObject({
     .describe('Allowed status codes. Default: 200 to 299.'),
   text: z.string().min(1).optional().describe('Text the body must contain.'),
   'not-text': z.string().min(1).optional().describe('Text the body must not contain.'),
-  json: z.array(jsonRule).optional(),
+  json: z.array(jsonRule).optional().describe('Rules about a JSON body; all must hold.'),
   headers: z
     .record(z.string(), z.string())
     .optional()
     .describe('Headers that must be there; a value between slashes is a regular expression.'),
   redirect: z.string().optional().describe('Address the answer must redirect to.'),
   commit: z
-    .strictObject({header: z.string().optional(), json: z.string().optional()})
+    .strictObject({
+      header: z.string().optional().describe('Name of the header that carries it.'),
+      json: z.string().optional().describe('JSONPath of the value that is it.'),
+    })
     .optional()
     .describe("Where the answer tells the commit it was built from; it must be this release's."),
 });
 
 const authentication = z.strictObject({
-  kind: z.enum(['bearer', 'basic', 'header']),
+  kind: z.enum(['bearer', 'basic', 'header']).describe('How the secret is sent.'),
   env: variableName('Environment variable that holds the secret.'),
   header: z.string().optional().describe('Header name, for kind header.'),
 });
 
 const request = {
-  path: z.string().startsWith('/', {message: 'must start with a slash'}).optional(),
+  path: z
+    .string()
+    .startsWith('/', {message: 'must start with a slash'})
+    .optional()
+    .describe('Path below the address of the target.'),
   url: webUrl('Absolute address, instead of target and path.').optional(),
-  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).optional(),
-  headers: z.record(z.string(), z.string()).optional(),
-  body: z.string().optional(),
-  auth: authentication.optional(),
-  expect: expectation.optional(),
+  method: z
+    .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+    .optional()
+    .describe('Method of the request. Default: GET.'),
+  headers: z.record(z.string(), z.string()).optional().describe('Headers that are sent. Secrets belong into `auth`.'),
+  body: z.string().optional().describe('Body that is sent.'),
+  auth: authentication.optional().describe('Secret that is sent, by the name of its variable.'),
+  expect: expectation.optional().describe('What a good answer is.'),
 } as const;
 
 const check = z.strictObject({
@@ -203,11 +213,17 @@ const check = z.strictObject({
       message: 'must be letters, digits, spaces, dots, dashes, at most 61 characters',
     })
     .describe('Unique name, shown in verdicts and alerts.'),
-  kind: z.enum(['http', 'tls', 'dns', 'tcp', 'websocket', 'postgres', 'cors', 'tenant', 'sequence']).default('http'),
-  target: z.enum(['frontend', 'backend', 'database']).default('backend'),
+  kind: z
+    .enum(['http', 'tls', 'dns', 'tcp', 'websocket', 'postgres', 'cors', 'tenant', 'sequence'])
+    .default('http')
+    .describe('How it is asked: a request, a contract between two sides, a database, or several requests in a row.'),
+  target: z
+    .enum(['frontend', 'backend', 'database'])
+    .default('backend')
+    .describe('Component that is asked, and that the check speaks for.'),
   ...request,
   host: z.string().optional().describe('Host, for kinds tls, dns and tcp.'),
-  port: z.int().min(1).max(65_535).optional(),
+  port: z.int().min(1).max(65_535).optional().describe('Port, for kinds tls and tcp.'),
   origin: z.string().optional().describe('Origin that must be allowed, for kind cors.'),
   'foreign-auth': authentication
     .optional()
@@ -219,7 +235,7 @@ const check = z.strictObject({
   steps: z
     .array(
       z.strictObject({
-        name: z.string().optional(),
+        name: z.string().optional().describe('Shown when this step fails.'),
         ...request,
         save: z
           .record(z.string(), z.string())
@@ -227,14 +243,19 @@ const check = z.strictObject({
           .describe('Name to JSONPath: values for later steps, used as {name}.'),
       }),
     )
-    .optional(),
+    .optional()
+    .describe('Requests one after the other, for kind sequence.'),
   'max-latency': duration('Slower answers count against the latency objective.').optional(),
   timeout: duration('Longest wait for one answer.').optional(),
   severity: z
     .enum(['critical', 'advisory'])
     .default('critical')
     .describe('An advisory check is shown and alerted, but never rolls back.'),
-  weight: z.number().positive().optional(),
+  weight: z
+    .number()
+    .positive()
+    .optional()
+    .describe('How much its evidence counts beside the other checks. Default: 1.'),
   stages: z
     .array(z.enum(['candidate', 'live', 'monitor']))
     .optional()
@@ -246,32 +267,46 @@ const gate = z.strictObject({
   'unhealthy-error-rate': share('A release failing at least this share must not be passed.').optional(),
   confidence: share('Both promises hold in at least this share of deployments.').optional(),
   'max-latency': duration('The latency quantile must stay below this.').optional(),
-  'latency-quantile': z.enum(['p50', 'p90', 'p95', 'p99']).optional(),
+  'latency-quantile': z
+    .enum(['p50', 'p90', 'p95', 'p99'])
+    .optional()
+    .describe('Quantile that `max-latency` speaks of. Default: p95.'),
   'latency-tolerance': share('How much slower than the previous release is still fine.').optional(),
   compare: z.string().optional().describe('auto, off, or the address of a baseline.'),
   'min-duration': duration('Earliest pass.').optional(),
   'max-duration': duration('Latest verdict.').optional(),
-  'min-probes': z.int().min(1).optional(),
+  'min-probes': z.int().min(1).optional().describe('Fewest probes of each check before a pass.'),
   interval: duration('Pace of the rounds.').optional(),
   'control-url': webUrl('An unrelated target; a round in which it fails is void.').optional(),
   'warm-up': duration('Not judged before the first success, at most this long.').optional(),
   'burst-guard': z
     .union([share('How likely the next probe of a healthy service may fail right after a failure.'), z.literal('off')])
-    .optional(),
-  'on-timeout': z.enum(['inconclusive', 'pass', 'fail']).optional(),
-  'traffic-metrics': z.enum(['auto', 'off']).optional(),
-  rule: z.enum(['evidence', 'consecutive', 'failure-limit', 'window']).optional(),
+    .optional()
+    .describe('How likely the next probe of a healthy service may fail right after a failure. Default: 50%.'),
+  'on-timeout': z
+    .enum(['inconclusive', 'pass', 'fail'])
+    .optional()
+    .describe('What an undecided gate reports at its time limit. Default: inconclusive.'),
+  'traffic-metrics': z
+    .enum(['auto', 'off'])
+    .optional()
+    .describe("Also judge the users' own requests as the platform counts them. Default: auto."),
+  rule: z
+    .enum(['evidence', 'consecutive', 'failure-limit', 'window'])
+    .optional()
+    .describe('The rule that decides. Only `evidence` promises anything. Default: evidence.'),
 });
 
 const storage = z.strictObject({
-  type: z.enum(['s3', 'local', 'rclone']).default('s3'),
-  bucket: z.string().min(1).optional(),
+  type: z.enum(['s3', 'local', 'rclone']).default('s3').describe('Kind of store.'),
+  bucket: z.string().min(1).optional().describe('Bucket, for type s3.'),
   prefix: z
     .string()
     .regex(/^[a-z0-9/_-]*$/i, {message: 'may hold letters, digits, dashes, underscores and slashes'})
-    .default('switchback'),
+    .default('switchback')
+    .describe('What every key begins with.'),
   endpoint: webUrl('Address of an S3-compatible store. Default: AWS.').optional(),
-  region: z.string().default('us-east-1'),
+  region: z.string().default('us-east-1').describe('Region of the bucket.'),
   'path-style': z.boolean().default(false).describe('Bucket in the path instead of the host name.'),
   folder: z.string().optional().describe('Folder, for type local.'),
   remote: z.string().optional().describe('Remote and path, for type rclone.'),
@@ -292,18 +327,18 @@ const storage = z.strictObject({
 });
 
 const retention = z.strictObject({
-  'keep-last': z.int().min(0).default(7),
-  hourly: z.int().min(0).default(0),
-  daily: z.int().min(0).default(30),
-  weekly: z.int().min(0).default(8),
-  monthly: z.int().min(0).default(12),
-  yearly: z.int().min(0).default(0),
+  'keep-last': z.int().min(0).default(7).describe('So many of the newest sets are kept.'),
+  hourly: z.int().min(0).default(0).describe('The newest set of each of so many hours is kept.'),
+  daily: z.int().min(0).default(30).describe('The newest set of each of so many days is kept.'),
+  weekly: z.int().min(0).default(8).describe('The newest set of each of so many weeks is kept.'),
+  monthly: z.int().min(0).default(12).describe('The newest set of each of so many months is kept.'),
+  yearly: z.int().min(0).default(0).describe('The newest set of each of so many years is kept.'),
   'keep-within': duration('Every set younger than this is kept.').default(30 * 86_400_000),
   'min-verified': z.int().min(1).default(3).describe('Verified sets kept whatever their age.'),
 });
 
 const backup = z.strictObject({
-  storage,
+  storage: storage.describe('Where the sets are stored.'),
   recipients: z
     .array(z.string().min(1))
     .min(1)
@@ -315,10 +350,13 @@ const backup = z.strictObject({
   'signing-key-env': variableName('Environment variable with the key that signs manifests.').optional(),
   'signed-by': z.array(z.string().min(1)).optional().describe('Public keys that may have signed a manifest.'),
   schedule: duration('How old the newest verified set may get before an alarm.').default(26 * 3_600_000),
-  assets: z.array(relativePath('Folder to include.')).default([]),
+  assets: z
+    .array(relativePath('Folder to include.'))
+    .default([])
+    .describe('Folders of the repository to include, such as uploads.'),
   configuration: z.boolean().default(true).describe('Include platform settings and variables, always encrypted.'),
   'part-size': size('Size of an upload part.').optional(),
-  retention: retention.optional(),
+  retention: retention.optional().describe('Which sets stay when retention runs; without it these defaults hold.'),
 });
 
 const maintenance = z.strictObject({
@@ -348,7 +386,10 @@ const release = z.strictObject({
     .enum(['backend-first', 'frontend-first'])
     .default('backend-first')
     .describe('Backend first suits additive interface changes; it is the safe default.'),
-  'backup-before': z.boolean().default(true),
+  'backup-before': z
+    .boolean()
+    .default(true)
+    .describe('A release wants a backup before it: preflight asks for one where a database is described.'),
   'allow-missing-anchor': z
     .array(z.enum(['frontend', 'backend']))
     .default([])
@@ -356,9 +397,12 @@ const release = z.strictObject({
 });
 
 const ledger = z.strictObject({
-  store: z.enum(['github', 'file']).default('github'),
-  file: z.string().default('.switchback/ledger.jsonl'),
-  environment: z.string().min(1).default('production'),
+  store: z
+    .enum(['github', 'file'])
+    .default('github')
+    .describe('Where the history of releases is kept: GitHub Deployments, or a file.'),
+  file: z.string().default('.switchback/ledger.jsonl').describe('Path of the file, for store file.'),
+  environment: z.string().min(1).default('production').describe('Environment of the GitHub Deployments.'),
 });
 
 const componentName = z.enum(['frontend', 'backend', 'database']);
@@ -384,7 +428,7 @@ const monitor = z.strictObject({
   'control-url': webUrl('An unrelated address: a round in which it fails too is void.').optional(),
   history: z
     .strictObject({
-      type: z.enum(['folder', 'branch', 'bucket']).default('branch'),
+      type: z.enum(['folder', 'branch', 'bucket']).default('branch').describe('Kind of place.'),
       folder: relativePath('Folder, for type folder.').default('.switchback/monitor'),
       branch: z
         .string()
@@ -434,9 +478,12 @@ const monitor = z.strictObject({
 });
 
 const channel = z.discriminatedUnion('type', [
-  z.strictObject({type: z.literal('slack'), 'url-env': variableName('Variable with the incoming webhook address.')}),
   z.strictObject({
-    type: z.literal('email'),
+    type: z.literal('slack').describe('A channel of Slack.'),
+    'url-env': variableName('Variable with the incoming webhook address.'),
+  }),
+  z.strictObject({
+    type: z.literal('email').describe('Mail.'),
     from: z.string().min(3).describe('Sender.'),
     to: z.array(z.string().min(3)).min(1).describe('Recipients.'),
     'server-env': variableName('Variable with the mail server: smtps://user:password@host:465 or smtp://…:587.'),
@@ -445,11 +492,11 @@ const channel = z.discriminatedUnion('type', [
     ).optional(),
   }),
   z.strictObject({
-    type: z.literal('webhook'),
+    type: z.literal('webhook').describe('A signed request to an address of yours.'),
     'url-env': variableName('Variable with the address.'),
     'secret-env': variableName('Variable with the key that signs, such as whsec_….'),
   }),
-  z.strictObject({type: z.literal('github-issue')}),
+  z.strictObject({type: z.literal('github-issue').describe('An issue of the repository.')}),
 ]);
 
 const route = z.strictObject({
@@ -459,7 +506,11 @@ const route = z.strictObject({
   after: duration('Only when it is still open after this time: an escalation.').default(0),
   'remind-every': duration('Said again this often while open; 0s: never.').default(0),
   quiet: z
-    .strictObject({from: timeOfDay, to: timeOfDay, timezone: z.string().default('UTC')})
+    .strictObject({
+      from: timeOfDay.describe('Begin, such as 22:00.'),
+      to: timeOfDay.describe('End; may lie on the next day.'),
+      timezone: z.string().default('UTC').describe('Time zone of both, such as Europe/Berlin.'),
+    })
     .optional()
     .describe('Less than critical is kept back between these times.'),
 });
@@ -483,19 +534,23 @@ export const configSchema = z
     environment: z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,40}$/)
-      .default('production'),
-    frontend: frontend.optional(),
-    backend: backend.optional(),
-    database: database.optional(),
-    checks: z.array(check).default([]),
-    gate: gate.default({}),
-    backup: backup.optional(),
-    release: release.prefault({}),
-    ledger: ledger.prefault({}),
-    maintenance: maintenance.prefault({}),
-    objectives: objectives.prefault({}),
-    monitor: monitor.prefault({}),
-    alerts: alerts.optional(),
+      .default('production')
+      .describe('Name of the environment; part of backup keys.'),
+    frontend: frontend.optional().describe('The frontend on Vercel.'),
+    backend: backend.optional().describe('The backend on Railway.'),
+    database: database.optional().describe("The product's PostgreSQL database."),
+    checks: z
+      .array(check)
+      .default([])
+      .describe('What is asked of the product, before and after promotion and by the monitor.'),
+    gate: gate.default({}).describe('How the gate decides; each input of `health-gate` with the same name wins.'),
+    backup: backup.optional().describe('Where backups go, and who can open them.'),
+    release: release.prefault({}).describe('How a release goes.'),
+    ledger: ledger.prefault({}).describe('The append-only history of releases.'),
+    maintenance: maintenance.prefault({}).describe('What users see while maintenance mode is on.'),
+    objectives: objectives.prefault({}).describe('What every run measures itself against.'),
+    monitor: monitor.prefault({}).describe('The checks on a schedule, and the status page.'),
+    alerts: alerts.optional().describe('Who is told of incidents, and where.'),
   })
   .describe('Switchback: the product, its checks, its backups and its objectives.');
 

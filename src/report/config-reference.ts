@@ -8,6 +8,7 @@ interface SchemaNode {
   readonly const?: unknown;
   readonly default?: unknown;
   readonly anyOf?: readonly SchemaNode[];
+  readonly oneOf?: readonly SchemaNode[];
   readonly additionalProperties?: boolean | SchemaNode;
 }
 
@@ -20,10 +21,27 @@ function rows(node: SchemaNode, prefix: string): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
     const key = `${prefix}${name}`;
     const required = node.required?.includes(name) && child.default === undefined;
-    const nested = child.items?.properties ? rows(child.items, `${key}[].`) : rows(child, `${key}.`);
+    const nested = child.items?.properties
+      ? rows(child.items, `${key}[].`)
+      : [...rows(child, `${key}.`), ...namedRows(child, key)];
     return [
       `| \`${key}\` | ${typeText(child)} | ${required ? '**required**' : child.default === undefined || typeof child.default === 'object' ? '' : `\`${String(child.default)}\``} | ${(child.description ?? '').replace(/\|/g, '\\|')} |`,
       ...nested,
+    ];
+  });
+}
+
+/** Keys below a name that the user chooses, such as that of a channel; those of each kind of it one after the other. */
+function namedRows({additionalProperties: value}: SchemaNode, key: string): string[] {
+  if (typeof value !== 'object') return [];
+  const kinds = value.oneOf ?? value.anyOf;
+  if (!kinds) return rows(value, `${key}.NAME.`);
+  return kinds.flatMap((kind) => {
+    const {type, ...others} = kind.properties ?? {};
+    const name = `\`${key}.NAME\` of type \`${String(type?.const ?? 'any')}\``;
+    return [
+      `| ${name} | keys |  | ${type?.description ?? ''} |`,
+      ...rows({...kind, properties: others}, `${key}.NAME.`),
     ];
   });
 }
