@@ -82,7 +82,9 @@ async function inTurn(world, rows) {
   for (let round = 0; round < runs; round++)
     for (const name of wanted) {
       if (name === names.shipped) await world.forget('shipped');
-      taken.set(name, [...(taken.get(name) ?? []), await rows[name]()]);
+      const result = await rows[name]();
+      taken.set(name, [...(taken.get(name) ?? []), result]);
+      console.error(`round ${round + 1}: ${name}: ${seconds(result.wallMs)} s`);
       await world.forget('sets');
     }
   return taken;
