@@ -1,12 +1,12 @@
 import {resolve} from 'node:path';
-import {chooseSet} from '../../src/backup/choose-set.js';
+import {findSet} from '../../src/backup/choose-set.js';
 import {partOf, refuseForeignKeys} from '../../src/backup/content.js';
 import {decompress} from '../../src/backup/decompress.js';
 import {runDrill} from '../../src/backup/drill.js';
 import {extractAssets} from '../../src/backup/extract-assets.js';
 import {manifestTime} from '../../src/backup/manifest.js';
 import {readPlaintext} from '../../src/backup/part-reader.js';
-import {listSets, type SealedSet, type SetListing} from '../../src/backup/set-list.js';
+import {listNames, readSets, type SealedSet} from '../../src/backup/set-list.js';
 import type {Series} from '../../src/backup/set-name.js';
 import {readTrustedManifest, type Trust, type TrustedManifest} from '../../src/backup/trust.js';
 import {recordVerification, type Verification} from '../../src/backup/verification.js';
@@ -59,10 +59,9 @@ interface Chosen extends TrustedManifest {
 
 export async function run(inputs: RestoreInputs, runner: Run): Promise<RestoreReport> {
   const opened = await open(inputs, runner);
-  const listing = await listSets(opened.store, opened.series, {signal: runner.signal});
-  if (inputs.mode === 'list') return list(listing);
+  if (inputs.mode === 'list') return list(opened, runner);
   const openers = await unlock(inputs, opened, runner);
-  const chosen = await choose(inputs, opened, listing, runner);
+  const chosen = await choose(inputs, opened, runner);
   const keys = openers.filter((opener) => isPassphrase(opener) === (chosen.manifest.encryption.passphrase ?? false));
   runner.log(`Using the set ${chosen.manifest.id}${chosen.signedBy ? `, signed by ${chosen.signedBy}` : ''}.`);
   if (inputs.mode === 'verify') return verify(inputs, opened, chosen, keys, runner);
@@ -115,17 +114,14 @@ async function unlock(inputs: RestoreInputs, {settings}: Opened, runner: Run): P
   ];
 }
 
-async function choose(
-  inputs: RestoreInputs,
-  {store, series, trust}: Opened,
-  listing: SetListing,
-  runner: Run,
-): Promise<Chosen> {
+async function choose(inputs: RestoreInputs, {store, series, trust}: Opened, runner: Run): Promise<Chosen> {
   const roles = inputs.mode === 'new' || inputs.mode === 'in-place' ? inputs.parts : [];
-  const set = chooseSet(
-    listing,
+  const set = await findSet(
+    store,
+    series,
     {set: inputs.set, release: inputs.release, before: inputs.before, maxAgeMs: inputs['max-age'], roles},
     Date.now(),
+    {signal: runner.signal},
   );
   if (!trust.signers.length)
     runner.annotate({
@@ -140,8 +136,13 @@ async function choose(
   };
 }
 
-function list(listing: SetListing): RestoreReport {
-  const rows = listing.sealed.map(({id, manifest, verifications, failures}) => ({
+/** More lines than this help nobody, and each costs a request. */
+const mostShown = 200;
+
+async function list({store, series}: Opened, runner: Run): Promise<RestoreReport> {
+  const {listed, unsealed} = await listNames(store, series, {signal: runner.signal});
+  const {sealed, unreadable} = await readSets(store, series, listed.slice(0, mostShown), {signal: runner.signal});
+  const rows = sealed.map(({id, manifest, verifications, failures}) => ({
     id,
     ageMs: Date.now() - manifestTime(manifest),
     reason: manifest.reason,
@@ -153,7 +154,11 @@ function list(listing: SetListing): RestoreReport {
   }));
   return {
     outputs: {sets: JSON.stringify(rows)},
-    summary: setListSummary(rows, {unsealed: listing.unsealed.length, unreadable: listing.unreadable.length}),
+    summary: setListSummary(rows, {
+      all: listed.length,
+      unsealed: unsealed.length,
+      unreadable: unreadable.length,
+    }),
   };
 }
 

@@ -98,6 +98,6 @@ export const spec = defineAction({
     verified: '`true` when everything was compared with the manifest and equal.',
     compared: 'Number of points that were compared.',
     'duration-ms': 'From start to the last comparison.',
-    sets: 'For `list`: the sets as JSON.',
+    sets: 'For `list`: the newest 200 sets as JSON.',
   },
 });

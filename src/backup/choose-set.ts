@@ -1,8 +1,9 @@
 import {formatDuration} from '../kernel/duration.js';
 import {Failure} from '../kernel/errors.js';
+import type {Store} from '../storage/store.js';
 import {manifestTime} from './manifest.js';
-import type {SealedSet, SetListing} from './set-list.js';
-import {isSetId} from './set-name.js';
+import {type ListOptions, listNames, readSets, type SealedSet, type SetListing} from './set-list.js';
+import {isSetId, type Series} from './set-name.js';
 import {asFound, isSound} from './sound-set.js';
 
 export interface SetChoice {
@@ -22,7 +23,12 @@ export interface SetChoice {
  * the time inside the manifests.
  * @throws Failure SET_CHOICE with what there is instead
  */
-export function chooseSet(listing: SetListing, choice: SetChoice, nowMs: number): SealedSet {
+export function chooseSet(
+  listing: Pick<SetListing, 'sealed' | 'unreadable'>,
+  choice: SetChoice,
+  nowMs: number,
+  known = listing.sealed.length,
+): SealedSet {
   const named = choice.set !== 'newest';
   if (named && !isSetId(choice.set))
     throw new Failure(
@@ -32,18 +38,7 @@ export function chooseSet(listing: SetListing, choice: SetChoice, nowMs: number)
     );
   const unreadable = listing.unreadable.find(({id}) => id === choice.set);
   if (unreadable) throw unreadable.reason;
-  const before = choice.before === undefined ? Number.POSITIVE_INFINITY : Date.parse(choice.before);
-  if (Number.isNaN(before))
-    throw new Failure('SET_CHOICE', `\`before\` is not a moment: ${choice.before!.slice(0, 60)}`, {
-      remedy: 'Write it like 2026-11-22T18:00:00Z.',
-    });
-  const fitting = listing.sealed.filter(
-    ({id, manifest}) =>
-      (!named || id === choice.set) &&
-      (choice.release === undefined || manifest.release === choice.release) &&
-      manifestTime(manifest) <= before &&
-      choice.roles.every((role) => manifest.parts.some((part) => part.role === role)),
-  );
+  const fitting = listing.sealed.filter(fitsTo(choice));
   // A set that failed its proof, or was taken of damaged content, is taken only by its name; one that was never read
   // back only when there is no better.
   const sound = fitting.filter(
@@ -51,7 +46,7 @@ export function chooseSet(listing: SetListing, choice: SetChoice, nowMs: number)
   );
   const best = sound.find(isSound) ?? sound[0];
   if (!best)
-    throw new Failure('SET_CHOICE', `No set fits; there are ${listing.sealed.length} sealed sets`, {
+    throw new Failure('SET_CHOICE', `No set fits; there are ${known} sealed sets`, {
       remedy: 'Use `mode: list` to see them, and loosen `release`, `before` or `parts`.',
     });
   const ageMs = nowMs - manifestTime(best.manifest);
@@ -61,4 +56,47 @@ export function chooseSet(listing: SetListing, choice: SetChoice, nowMs: number)
     });
   }
   return best;
+}
+
+/** Manifests read at the same time, and looked at before the next ones are read. */
+const batch = 8;
+
+/**
+ * Picks as `chooseSet` does, and reads no more manifests than that takes: the one that was named, else from the newest
+ * on until one fits and is sound. With thousands of sets that is what the hour of need has time for.
+ * @throws Failure SET_CHOICE, SET_TOO_OLD, and what reading a manifest throws
+ */
+export async function findSet(
+  store: Store,
+  series: Series,
+  choice: SetChoice,
+  nowMs: number,
+  options: ListOptions = {},
+): Promise<SealedSet> {
+  const {listed} = await listNames(store, series, options);
+  const named = choice.set !== 'newest';
+  const candidates = named ? listed.filter(({id}) => id === choice.set) : listed;
+  const sealed: SealedSet[] = [];
+  const unreadable: Array<SetListing['unreadable'][number]> = [];
+  const fits = fitsTo(choice);
+  for (let at = 0; at < candidates.length; at += batch) {
+    const read = await readSets(store, series, candidates.slice(at, at + batch), options);
+    sealed.push(...read.sealed);
+    unreadable.push(...read.unreadable);
+    if (read.sealed.some((set) => fits(set) && isSound(set))) break;
+  }
+  return chooseSet({sealed, unreadable}, choice, nowMs, listed.length);
+}
+
+function fitsTo(choice: SetChoice): (set: SealedSet) => boolean {
+  const before = choice.before === undefined ? Number.POSITIVE_INFINITY : Date.parse(choice.before);
+  if (Number.isNaN(before))
+    throw new Failure('SET_CHOICE', `\`before\` is not a moment: ${choice.before!.slice(0, 60)}`, {
+      remedy: 'Write it like 2026-11-22T18:00:00Z.',
+    });
+  return ({id, manifest}) =>
+    (choice.set === 'newest' || id === choice.set) &&
+    (choice.release === undefined || manifest.release === choice.release) &&
+    manifestTime(manifest) <= before &&
+    choice.roles.every((role) => manifest.parts.some((part) => part.role === role));
 }

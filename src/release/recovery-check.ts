@@ -1,6 +1,6 @@
-import {chooseSet} from '../backup/choose-set.js';
+import {findSet} from '../backup/choose-set.js';
 import {databaseParts, refuseForeignKeys} from '../backup/content.js';
-import {listSets, type SealedSet} from '../backup/set-list.js';
+import type {SealedSet} from '../backup/set-list.js';
 import {isSound} from '../backup/sound-set.js';
 import {readTrustedManifest} from '../backup/trust.js';
 import type {Config} from '../config/schema.js';
@@ -84,11 +84,10 @@ export async function chooseRecoverySet(
   const settings = backupSettings(config, access);
   const store = await openBackupStore(settings, access, wanted.root);
   const series = seriesOf(config);
-  const listing = await listSets(store, series, {signal: wanted.signal});
   const before = new Date(wanted.beforeMs).toISOString();
   const named = wanted.set !== 'newest';
   const choice = {set: wanted.set, maxAgeMs: wanted.maxAgeMs, roles: ['database'], ...(!named && {before})};
-  const chosen = chooseSet(listing, choice, wanted.beforeMs);
+  const chosen = await findSet(store, series, choice, wanted.beforeMs, {signal: wanted.signal});
   refuseUnproven(chosen, named, wanted);
   const signers = await readKeyTexts(wanted.signedBy ?? settings['signed-by'] ?? [], wanted.root);
   const {manifest} = await readTrustedManifest(store, series, chosen.id, {signers}, wanted.signal);

@@ -16,25 +16,24 @@ export interface SetRow {
 
 export function setListSummary(
   sets: readonly SetRow[],
-  counts: {readonly unsealed: number; readonly unreadable: number},
+  counts: {readonly all: number; readonly unsealed: number; readonly unreadable: number},
 ): string {
   return [
-    `## ${sets.length} sealed sets`,
+    `## ${counts.all} sealed sets`,
     '',
+    ...(counts.all > sets.length + counts.unreadable ? [`The newest ${sets.length} are shown.`, ''] : []),
     table(
       ['set', 'age', 'why', 'release', 'holds', 'stored', 'rows', 'proof'],
-      sets
-        .slice(0, 200)
-        .map((set) => [
-          code(set.id),
-          formatDuration(set.ageMs),
-          cell(set.reason),
-          cell(set.release ?? ''),
-          cell(set.parts.join(', ')),
-          formatBytes(set.storedBytes),
-          set.rows === undefined ? '' : String(set.rows),
-          cell(set.proof),
-        ]),
+      sets.map((set) => [
+        code(set.id),
+        formatDuration(set.ageMs),
+        cell(set.reason),
+        cell(set.release ?? ''),
+        cell(set.parts.join(', ')),
+        formatBytes(set.storedBytes),
+        set.rows === undefined ? '' : String(set.rows),
+        cell(set.proof),
+      ]),
     ),
     '',
     ...(counts.unsealed
