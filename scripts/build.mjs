@@ -20,6 +20,11 @@ compile();
 const queue = [...names];
 const problems = [];
 await Promise.all([worker(), worker()]);
+if (!named.length) {
+  // The review of what is bundled is read from the lists beside the bundles.
+  const review = [join(root, 'scripts', 'dependencies.mjs'), ...(check ? ['--check'] : [])];
+  await run(process.execPath, review, root).catch(() => problems.push('action-docs/dependencies.md is not up to date'));
+}
 if (!named.length) for (const name of orphans()) problems.push(`actions/${name}/dist has no main.ts beside it`);
 if (problems.length) {
   console.error(`${problems.join('\n')}\nNext: npm run build, then commit actions/*/dist.`);

@@ -3,6 +3,9 @@ import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {root} from './node24.mjs';
 
+/** Packages that stand in a module of ours as text, where the bundler does not see them. */
+const embedded = {'lib/src/status/page-files.js': 'node_modules/uplot'};
+
 /**
  * @param stats what `ncc --stats-out` wrote.
  * @returns one entry per package and version, sorted, with the bytes its modules had before minification.
@@ -10,7 +13,8 @@ import {root} from './node24.mjs';
 export function bundledPackages(stats) {
   const found = new Map();
   for (const module of included(stats.modules)) {
-    const folder = packageFolder(module.nameForCondition ?? module.identifier ?? '');
+    const path = module.nameForCondition ?? module.identifier ?? '';
+    const folder = packageFolder(path) ?? Object.entries(embedded).find(([file]) => path.endsWith(file))?.[1];
     if (folder) found.set(folder, (found.get(folder) ?? 0) + (module.size ?? 0));
   }
   return [...found]
@@ -91,7 +95,13 @@ function packageFolder(path) {
 
 function manifest(folder) {
   const {name, version, license} = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-  return {name, version, license: typeof license === 'string' ? license : (license?.type ?? 'see text')};
+  return {name, version, license: typeof license === 'string' ? license : (license?.type ?? nameOf(licenceOf(folder)))};
+}
+
+/** The identifier of a text, for a package whose manifest names none. */
+function nameOf(text = '') {
+  if (/Apache License\s+Version 2\.0/.test(text)) return 'Apache-2.0';
+  return /Permission is hereby granted, free of charge/.test(text) ? 'MIT' : 'see text';
 }
 
 function licenceOf(folder) {
