@@ -36,8 +36,8 @@ export async function identityOf(world: World): Promise<string> {
   return `shop@${String(row!['id'])}`;
 }
 
-/** Runs a command that a log printed, as its reader would: in a shell, with the address in SERVER_URL. */
+/** Runs a command that a log printed, as its reader would: in a shell, with the password in PGPASSWORD. */
 export async function typeIn(world: World, command: string): Promise<void> {
-  const env = {PATH: `${world.postgres.binDir}:${process.env['PATH'] ?? ''}`, SERVER_URL: world.postgres.url};
+  const env = {PATH: `${world.postgres.binDir}:${process.env['PATH'] ?? ''}`, PGPASSWORD: world.postgres.password};
   await promisify(execFile)('/bin/sh', ['-c', command], {env});
 }

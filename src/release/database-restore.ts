@@ -164,9 +164,9 @@ async function putInPlace(request: DatabaseReturn, target: RestoreTarget): Promi
   log(`Equal to the manifest; ${live} is kept as ${previous}.`);
   const {unavailableMs} = await swapDatabases({server, live, restored: target.database, keepAs: previous, signal});
   log(
-    `Swapped; ${live} could not be reached for ${formatDuration(unavailableMs)}. To swap back, with the address of the server's database \`postgres\` in SERVER_URL:`,
+    `Swapped; ${live} could not be reached for ${formatDuration(unavailableMs)}. To swap back, with the user's password in PGPASSWORD:`,
   );
-  log(swapBackCommand(live, previous, Date.now()));
+  log(swapBackCommand(target.server, previous, Date.now()));
   return previous;
 }
 

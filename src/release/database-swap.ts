@@ -65,10 +65,17 @@ function stamp(nowMs: number): string {
 }
 
 /**
- * The one command that swaps back with nothing but `psql`. The address stays in the environment variable that it names,
- * so that no password stands in it; it must lead to the server's `postgres` database.
+ * The one command that swaps back with nothing but `psql`, which takes the password from PGPASSWORD: in an address it
+ * would stand in the list of processes, where every user of the machine reads it.
  */
-export function swapBackCommand(live: string, kept: string, nowMs: number): string {
+export function swapBackCommand(
+  {host, port, user, tls, database: live}: Connection,
+  kept: string,
+  nowMs: number,
+): string {
+  const server = Object.entries({host, port: String(port), user, dbname: 'postgres', sslmode: tls})
+    .map(([name, value]) => `${name}='${value.replace(/[\\']/g, '\\$&')}'`)
+    .join(' ');
   const undone = datedName(live, 'undone', nowMs);
   const both = `${literal(live)}, ${literal(kept)}`;
   const statements = [
@@ -77,7 +84,7 @@ export function swapBackCommand(live: string, kept: string, nowMs: number): stri
     `BEGIN; ALTER DATABASE ${quoted(live)} RENAME TO ${quoted(undone)}; ALTER DATABASE ${quoted(kept)} RENAME TO ${quoted(live)}; COMMIT`,
     `ALTER DATABASE ${quoted(undone)} ALLOW_CONNECTIONS true`,
   ];
-  return `psql "$SERVER_URL" -X -v ON_ERROR_STOP=1 ${statements.map((one) => `-c ${shellWord(one)}`).join(' ')}`;
+  return `psql ${shellWord(server)} -X -v ON_ERROR_STOP=1 ${statements.map((one) => `-c ${shellWord(one)}`).join(' ')}`;
 }
 
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;

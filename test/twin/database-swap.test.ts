@@ -77,10 +77,10 @@ describe('a database that takes the place of the live one', () => {
     held.on('error', () => undefined);
     await held.connect();
     const [liveContent, restoredContent] = [await content(url), await content(server.urlOf(restored))];
-    const command = swapBackCommand(live, restored, Date.now());
+    const command = swapBackCommand(parseConnection(url), restored, Date.now());
     // The reader's own shell is what the command is printed for.
     await promisify(execFile)('/bin/sh', ['-c', command], {
-      env: {PATH: `${server.binDir}:${process.env['PATH']}`, SERVER_URL: server.url},
+      env: {PATH: `${server.binDir}:${process.env['PATH']}`, PGPASSWORD: server.password},
     });
     expect(await content(url)).toBe(restoredContent);
     const names = await ask(server.url, `SELECT datname FROM pg_database WHERE datname LIKE 'sh"op%undone%'`);

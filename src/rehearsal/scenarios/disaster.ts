@@ -106,7 +106,7 @@ async function isRestored({world, result}: Between): Promise<Check[]> {
 }
 
 async function comesBackByCommand({world, result}: Outcome): Promise<Check[]> {
-  const line = result.log.find((one) => one.includes('psql "$SERVER_URL"')) ?? '';
+  const line = result.log.find((one) => one.includes('psql ') && one.includes('RENAME TO')) ?? '';
   const command = line.slice(line.indexOf('psql '));
   await typeIn(world, command);
   const undone = (await databasesOf(world)).find((name) => name.includes('_undone_')) ?? 'nothing';
