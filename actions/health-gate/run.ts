@@ -105,7 +105,8 @@ function planOf(inputs: GateInputs, file: LoadedConfig | undefined, runner: Run)
     backend: inputs['backend-url'] ?? config?.backend?.url,
   };
   const bypass = inputs['vercel-protection-bypass'];
-  const commit = inputs.commit ?? runner.env.GITHUB_SHA;
+  const asked = inputs.commit ?? runner.env.GITHUB_SHA;
+  const commit = asked === 'any' ? undefined : asked;
   const candidate: GateSide = {
     urls: known(urls),
     ...(bypass ? {protectionBypass: bypass} : {}),

@@ -13,9 +13,9 @@ export const spec = defineAction({
     ...releaseInputs,
     commit: text({
       expression: '${{ github.sha }}',
-      pattern: /^[0-9a-f]{7,40}$/,
-      shape: 'a commit SHA',
-      doc: 'Commit that must be served, for checks that look at it.',
+      pattern: /^([0-9a-f]{7,40}|any)$/,
+      shape: 'a commit SHA, or any',
+      doc: 'Commit that must be served, for checks that look at it. `any` asks for none: what is judged is not a release.',
     }),
     stage: choice({
       options: ['candidate', 'live'],

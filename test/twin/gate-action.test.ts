@@ -75,6 +75,13 @@ test('inputs alone are enough: one address passes and leaves its evidence', asyn
   expect(lines[0]).toContain('100 clean probes per check are needed to pass');
 });
 
+test('another commit is not this release, unless any will do', async () => {
+  const asked = {url: `${product.url}/health`, 'expect-commit-header': 'x-commit'};
+  const other = await run(inputs({...asked, commit: 'd'.repeat(40)}), runner());
+  expect(other.outputs.verdict).not.toBe('pass');
+  expect((await run(inputs({...asked, commit: 'any'}), runner())).outputs).toMatchObject({verdict: 'pass'});
+}, 90_000);
+
 test('a red verdict fails the step after its outputs, and marks the line of the check in the file', async () => {
   answer = (n) => (n < 1 ? 200 : 503);
   await writeFile(

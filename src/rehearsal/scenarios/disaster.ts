@@ -102,6 +102,10 @@ async function isRestored({world, result}: Between): Promise<Check[]> {
     check((await contentOf(world)) === remembered(world).good, 'every item and order is as it was in the set'),
     check(shown.items.length === 3, `a visitor sees ${shown.items.length} items again`),
     check((await contentOf(world, kept)) === remembered(world).damaged, `the replaced database is kept as ${kept}`),
+    check(
+      result.jobs['database']?.steps.find((step) => step.id === 'gate')?.outputs['verdict'] === 'pass',
+      'the backend passed its gate over it',
+    ),
   ];
 }
 
