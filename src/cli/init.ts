@@ -314,6 +314,14 @@ function nextSteps(answers: InitAnswers, written: readonly string[], flags: Init
       : []),
     '  switchback preflight',
     '',
+    ...(answers.bucket
+      ? [
+          'For the worst hour (rollback of the database, disaster recovery): an environment with reviewers, with the same secrets and the private key:',
+          `  gh api --method PUT repos/${repository}/environments/disaster-recovery`,
+          `  gh secret set BACKUP_PRIVATE_KEY --repo ${repository} --env disaster-recovery < ${flags.keyOut ?? 'PRIVATE-KEY-FILE'}`,
+          '',
+        ]
+      : []),
     'Then commit and push. The first release needs allow-missing-anchor for a side that has nothing live yet.',
   ].join('\n');
 }

@@ -77,6 +77,7 @@ test('writes what it found, and says what is left to do', async () => {
   expect(parse(read('.github/workflows/rollback.yml')).on.workflow_dispatch.inputs.component.options).toContain(
     'database',
   );
+  expect(made.stdout).toContain(`gh secret set BACKUP_PRIVATE_KEY --repo acme/shop --env disaster-recovery < ${key}`);
   expect(made.stdout).toContain('gh secret set VERCEL_TOKEN --repo acme/shop --env production');
 
   expect(statSync(key).mode & 0o777).toBe(0o600);
