@@ -5,9 +5,9 @@ import type {Manifest} from '../../src/backup/manifest.js';
 import {findNewestSet} from '../../src/backup/set-list.js';
 import type {Series} from '../../src/backup/set-name.js';
 import {isSound} from '../../src/backup/sound-set.js';
+import type {Trust} from '../../src/backup/trust.js';
 import {type SetRequest, type SetResult, writeSet} from '../../src/backup/write-set.js';
 import type {BackupConfig, Config} from '../../src/config/schema.js';
-import {signDetached, unlockPrivateKey} from '../../src/crypto/private-key.js';
 import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure, messageOf, refusal} from '../../src/kernel/errors.js';
 import {backoff, retry} from '../../src/kernel/retry.js';
@@ -24,6 +24,7 @@ import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.
 import {checkFreshness, checkProof, retain, retentionRules, setsOfReleases} from '../../src/release/backup-upkeep.js';
 import {databaseConnection} from '../../src/release/database-access.js';
 import {openLedger} from '../../src/release/ledger-access.js';
+import {openSigner} from '../../src/release/manifest-signer.js';
 import {readProduct} from '../../src/release/product.js';
 import {openParts} from '../../src/release/set-parts.js';
 import {backupHistory, retentionSummary} from '../../src/report/backup-history.js';
@@ -46,7 +47,7 @@ export async function run(inputs: BackupInputs, runner: Run): Promise<Report<typ
 async function backUp(inputs: BackupInputs, runner: Run, product: Opened): Promise<Report<typeof spec>> {
   const {store, series, config} = product;
   const base = await describeRequest(inputs, runner, product);
-  const fresh = await findFresh(inputs, base, store);
+  const fresh = await findFresh(inputs, base, store, await trustOf(product.settings, runner));
   if (fresh) {
     await (await openLedger(config, inputs, runner)).append(inputs['ledger-id'], 'backed-up', {set: fresh.id});
     return report(fresh, store, {reused: true, durationMs: 0});
@@ -70,7 +71,7 @@ async function makeSet(
   base: SetRequest,
   signal: AbortSignal,
 ): Promise<SetResult> {
-  const sign = await openSigner(inputs, runner, settings);
+  const sign = await openSigner(inputs, settings, runner.env);
   const wanted = partsWanted(inputs, {config, settings});
   const uploads: UnfinishedUpload[] = [];
   const deps = {
@@ -115,14 +116,13 @@ async function retainSets(
   {config, settings, store, series}: Opened,
 ): Promise<Report<typeof spec>> {
   const ledger = await openLedger(config, inputs, runner);
-  const signers = await readKeyTexts(settings['signed-by'] ?? [], rootOf(runner));
   const request = {
     store,
     series,
     rules: retentionRules(settings),
     limits: {staleAfterMs: 2 * settings.schedule},
     needed: await setsOfReleases(ledger.store.list(inputs['keep-releases'])),
-    trust: {signers},
+    trust: await trustOf(settings, runner),
     nowMs: Date.now(),
     signal: runner.signal,
   };
@@ -159,7 +159,14 @@ async function reportFreshness(
   const maxAgeMs = inputs['max-age'] ?? settings.schedule;
   const key = `freshness ${config.product}/${config.environment}`;
   try {
-    const {id, ageMs} = await checkFreshness(store, series, maxAgeMs, Date.now(), runner.signal);
+    const {id, ageMs} = await checkFreshness(
+      store,
+      series,
+      maxAgeMs,
+      Date.now(),
+      runner.signal,
+      await trustOf(settings, runner),
+    );
     const drillAgeMs = await checkProof(store, series, inputs['max-drill-age'], Date.now(), runner.signal);
     if (inputs.alarm) await clearAlarm(inputs['github-token'], runner, key, `The set ${id} is there.`);
     return {
@@ -303,32 +310,21 @@ async function sweep(inputs: BackupInputs, runner: Run, store: Store, series: Se
   }
 }
 
-/** The key that signs manifests, so that whoever can write to the store cannot make a set. */
-async function openSigner(
-  inputs: BackupInputs,
-  runner: Run,
-  settings: BackupConfig,
-): Promise<((manifest: Buffer) => Promise<string>) | undefined> {
-  const armored = inputs['signing-key'] ?? runner.env[settings['signing-key-env'] ?? ''];
-  if (!armored) {
-    if (!settings['signed-by']?.length) return undefined;
-    throw refusal('INPUT', 'The inputs were', [
-      {
-        where: 'input `signing-key`',
-        what: 'is missing, and the file asks for signed manifests',
-        remedy: 'Pass the signing key, or remove `backup.signed-by`',
-      },
-    ]);
-  }
-  const key = await unlockPrivateKey(armored, inputs['signing-key-passphrase']);
-  return (manifest) => signDetached(key, manifest);
+/** Whose sets count. A forged one must not stand in for a backup, nor keep the alarm silent. */
+async function trustOf(settings: BackupConfig, runner: Run): Promise<Trust> {
+  return {signers: await readKeyTexts(settings['signed-by'] ?? [], rootOf(runner))};
 }
 
 /** A set of the same database that is young enough to stand in for a new one. */
-async function findFresh(inputs: BackupInputs, request: SetRequest, store: Store): Promise<Manifest | undefined> {
+async function findFresh(
+  inputs: BackupInputs,
+  request: SetRequest,
+  store: Store,
+  trust: Trust,
+): Promise<Manifest | undefined> {
   const maxAgeMs = inputs['skip-if-fresh'];
   if (maxAgeMs === undefined) return undefined;
-  const newest = await findNewestSet(store, request.series, request.database ? {role: 'database'} : {});
+  const newest = await findNewestSet(store, request.series, request.database ? {role: 'database'} : {}, {trust});
   if (!newest || !isSound(newest) || Date.now() - Date.parse(newest.manifest.startedAt) > maxAgeMs) return undefined;
   return newest.manifest.database?.name === request.database?.connection.database ? newest.manifest : undefined;
 }

@@ -28,6 +28,7 @@ import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.
 import {configurationDifferences} from '../../src/release/configuration-differences.js';
 import {databaseConnection} from '../../src/release/database-access.js';
 import {planReturn, returnDatabase, undoReturn} from '../../src/release/database-restore.js';
+import {findSigner, type ManifestSigner} from '../../src/release/manifest-signer.js';
 import {readProduct} from '../../src/release/product.js';
 import {readConfiguration} from '../../src/release/set-parts.js';
 import {dryRunSummary, restoreSummary, setListSummary} from '../../src/report/restore-summary.js';
@@ -353,6 +354,7 @@ async function restoreDatabasePart(
     manifest,
     keys,
     live,
+    sign: await signerOf(inputs, settings, runner),
     recipients: () => openRecipients(settings, inputs, runner.env, rootOf(runner), {nowMs: Date.now()}),
     targetUrl: inputs['target-url'],
     database: inputs['target-database'],
@@ -386,6 +388,23 @@ async function restoreDatabasePart(
       ...(inPlaceAtMs !== undefined && {'in-place-at': new Date(inPlaceAtMs).toISOString()}),
     },
   };
+}
+
+async function signerOf(
+  inputs: RestoreInputs,
+  settings: BackupConfig,
+  runner: Run,
+): Promise<ManifestSigner | undefined> {
+  if (inputs.mode !== 'in-place') return undefined;
+  const sign = await findSigner(inputs, settings, runner.env);
+  if (!sign && settings['signed-by']?.length && inputs['safety-set'])
+    runner.annotate({
+      level: 'warning',
+      title: 'Restore',
+      message:
+        'The set taken before is not signed, and the file asks for signatures: pass `signing-key`, or going back to that set needs `signed-by` to be taken out of the file.',
+    });
+  return sign;
 }
 
 /** Rows that the application encrypted itself are worthless without its keys. */

@@ -35,6 +35,10 @@ export const spec = defineAction({
     'signed-by': list({
       doc: 'Paths of armored public keys that may have signed the set. Default: `backup.signed-by` of the file. Empty accepts unsigned sets.',
     }),
+    'signing-key': secret({
+      doc: 'For `in-place`: signs the set that is taken before. Default: the environment variable named by `backup.signing-key-env` of the file.',
+    }),
+    'signing-key-passphrase': secret({doc: 'Passphrase of the signing key, when it has one.'}),
     'target-url': secret({
       doc: "Address of a database on the server to restore to; that database itself is not touched. Default: the live database's server. For a drill: a server made for drills; without it one is started on this machine.",
     }),

@@ -1,5 +1,5 @@
 import type {Store} from '../storage/store.js';
-import {newestSets, type SealedSet} from './set-list.js';
+import {type ListOptions, newestSets, type SealedSet} from './set-list.js';
 import type {Series} from './set-name.js';
 
 /** What `checks.content` of a set says that was taken of a damaged product: to look into it, not to go back to. */
@@ -16,7 +16,7 @@ export function isSound({
 }
 
 /** The newest sound set of a series; undefined when there is none. */
-export async function findSoundSet(store: Store, series: Series, signal: AbortSignal): Promise<SealedSet | undefined> {
-  for await (const set of newestSets(store, series, {signal})) if (isSound(set)) return set;
+export async function findSoundSet(store: Store, series: Series, options: ListOptions): Promise<SealedSet | undefined> {
+  for await (const set of newestSets(store, series, options)) if (isSound(set)) return set;
   return undefined;
 }

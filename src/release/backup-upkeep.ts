@@ -11,6 +11,7 @@ import type {RetentionRules} from '../backup/retention-plan.js';
 import {listNames} from '../backup/set-list.js';
 import type {Series, SetId} from '../backup/set-name.js';
 import {findSoundSet} from '../backup/sound-set.js';
+import type {Trust} from '../backup/trust.js';
 import {markedAt} from '../backup/verification.js';
 import type {BackupConfig} from '../config/schema.js';
 import {formatDuration} from '../kernel/duration.js';
@@ -70,8 +71,9 @@ export async function checkFreshness(
   maxAgeMs: number,
   nowMs: number,
   signal: AbortSignal,
+  trust: Trust = {signers: []},
 ): Promise<{readonly id: SetId; readonly ageMs: number}> {
-  const newest = await findSoundSet(store, series, signal);
+  const newest = await findSoundSet(store, series, {signal, trust});
   const remedy =
     'Look at the runs of the backup workflow: it failed, was cancelled, or GitHub switched its schedule off after 60 quiet days.';
   if (!newest)

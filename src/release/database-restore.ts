@@ -12,6 +12,7 @@ import {reopenDatabase, swapDatabases, takeName} from '../postgres/swap.js';
 import {readOnly} from '../storage/read-only.js';
 import type {Store} from '../storage/store.js';
 import {datedName, swapBackCommand} from './database-swap.js';
+import type {ManifestSigner} from './manifest-signer.js';
 import {readRecoveryMark, recoveryMark} from './recovery-mark.js';
 import {
   besideName,
@@ -31,6 +32,8 @@ export interface DatabaseReturn {
   readonly keys: readonly Opener[];
   /** Who can open the set that is taken before a restore in place. */
   readonly recipients: () => Promise<Recipients>;
+  /** Signs that set; without it, it is of no use where signatures are asked for. */
+  readonly sign?: ManifestSigner | undefined;
   readonly live: Connection | undefined;
   readonly targetUrl: string | undefined;
   /** Name of the new database, for `new`. */
@@ -186,7 +189,7 @@ export async function undoReturn(mode: 'new' | 'in-place', target: Connection, d
 
 /** A restore in place is taken back by restoring this one. */
 async function takeSafetySet(request: DatabaseReturn, live: Connection): Promise<string> {
-  const {series, store, signal, env, log} = request;
+  const {series, store, signal, env, log, sign} = request;
   const database = {connection: live, depth: 'digests' as const, expectedTables: [], allowEmpty: true};
   const wanted = {
     series,
@@ -196,5 +199,5 @@ async function takeSafetySet(request: DatabaseReturn, live: Connection): Promise
     readBack: 'full' as const,
     asFound: true,
   };
-  return (await writeSet(wanted, {store, signal, env, log})).id;
+  return (await writeSet(wanted, {store, signal, env, log, ...(sign ? {sign} : {})})).id;
 }

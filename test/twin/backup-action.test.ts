@@ -165,7 +165,14 @@ describe('the backup and restore actions', () => {
       .restore({...withKey, mode: 'in-place', set: setId})
       .catch((error: Error) => error as Error);
     const identity = /is not (shop@\d+)/.exec((refused as Error).message)![1]!;
-    const report = await place.restore({...withKey, mode: 'in-place', set: setId, confirm: identity, owners: 'keep'});
+    const report = await place.restore({
+      ...withKey,
+      mode: 'in-place',
+      set: setId,
+      confirm: identity,
+      owners: 'keep',
+      'signing-key': signer.privateKey,
+    });
     expect(report.outputs).toMatchObject({database: 'shop', verified: true});
     expect(await world.sql(access['database-url']!, 'SELECT count(*)::int AS n FROM orders')).toEqual([{n: 5000}]);
     expect(await world.sql(access['database-url']!, 'SHOW search_path')).toEqual([
@@ -178,6 +185,9 @@ describe('the backup and restore actions', () => {
       reason: string;
     }>;
     expect(sets[0]).toMatchObject({id: report.outputs['safety-set-id'], reason: 'before a restore in place'});
+    // The way back: it is signed like any other.
+    const back = await place.restore({...withKey, mode: 'verify', set: String(report.outputs['safety-set-id'])});
+    expect(back.outputs).toMatchObject({verified: true});
   });
 
   test('an unsigned or foreign manifest is refused', async () => {
@@ -199,6 +209,23 @@ describe('the backup and restore actions', () => {
     await place.write('keys/signer.asc', world.keys.publicKey);
     await expect(place.restore({...withKey, mode: 'verify', set: setId})).rejects.toMatchObject({code: 'SIGNATURE'});
     await place.write('keys/signer.asc', signer.publicKey);
+  });
+
+  test('sets that nobody signed keep no alarm silent and stand in for no backup', async () => {
+    const stranger = await makeKeys();
+    await place.write('keys/signer.asc', stranger.publicKey);
+    const stale = await place.backup({...access, mode: 'freshness', alarm: 'false'});
+    expect(stale.failure).toMatchObject({code: 'BACKUP_STALE'});
+    const made = await place.backup({
+      ...access,
+      'signing-key': stranger.privateKey,
+      'skip-if-fresh': '15m',
+      include: 'database',
+      'allow-shrink': 'true',
+    });
+    expect(made.outputs).toMatchObject({reused: false});
+    await place.write('keys/signer.asc', signer.publicKey);
+    await expect(place.backup({...access, mode: 'freshness', alarm: 'false'})).resolves.not.toHaveProperty('failure');
   });
 
   test('a set that is too old is refused unless it is named', async () => {
