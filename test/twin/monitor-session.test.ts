@@ -190,6 +190,28 @@ describe('what is known beside the checks', () => {
     expect(session.closer).toBeUndefined();
   });
 
+  test('a service that dies is told as down, not first as a burning budget and then as down', async () => {
+    let isDead = false;
+    const world = ground((name) => isDead && name === 'checkout', {monitor: {confirmations: 0}});
+    const session = await steps(world, 60);
+    isDead = true;
+    await steps(world, 40, session);
+    expect(world.said.filter(({channel}) => channel === 'oncall').map(({message}) => message.title)).toEqual([
+      'checkout is down',
+    ]);
+  });
+
+  test('a round that is stopped in the middle is none', async () => {
+    const stop = new AbortController();
+    const world = ground(() => {
+      stop.abort();
+      return true;
+    });
+    const session = await world.open({signal: stop.signal});
+    await expect(session.step()).rejects.toMatchObject({code: 'CANCELLED'});
+    expect([...world.files.texts.keys()]).toEqual([]);
+  });
+
   test('the heartbeat tells the state after each round, and its failure stops nothing', async () => {
     const world = ground(dead('checkout'));
     const beats: string[] = [];

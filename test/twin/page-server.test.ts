@@ -113,6 +113,7 @@ test('events tell of every round, what was missed, and the end', async () => {
   await server.close();
   await over;
   const events = heard.join('').match(/^(event|data): .*$/gm);
+  expect(events?.at(-2)).toBe('event: end');
   expect(events?.slice(0, 4)).toEqual([
     'event: round',
     'data: {"generatedMs":1,"overall":"up"}',
