@@ -71,11 +71,12 @@ function report(inputs: MonitorInputs, finished: Finished): Report<typeof spec> 
 
 function summaryOf({session, steps, snapshot: {status}, startedMs}: Finished): string {
   return monitorSummary(
-    status.services.map(({name, condition, detail, latencyMs, budget}) => ({
+    status.services.map(({name, condition, detail, latencyMs, budget, spark}) => ({
       name,
       condition,
       detail,
       latencyMs,
+      spark,
       availability: budget.availability,
       budgetLeft: budget.left,
     })),
@@ -86,8 +87,9 @@ function summaryOf({session, steps, snapshot: {status}, startedMs}: Finished): s
       damaged: session.watch.damaged,
       openIncidents: status.incidents
         .filter(({closedMs}) => closedMs === null)
-        .map(({id, services, sinceMs}) => ({id, title: services.join(', '), sinceMs})),
-      freshness: status.freshness.map(({sentence}) => sentence),
+        .map(({id, services, sinceMs, suspect}) => ({id, title: services.join(', '), sinceMs, suspect})),
+      facts: status.freshness,
+      sent: steps.reduce((sum, {dispatched}) => sum + dispatched.sent.length, 0),
       nowMs: status.generatedMs,
     },
   );

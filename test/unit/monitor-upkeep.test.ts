@@ -7,7 +7,7 @@ import {History} from '../../src/monitor/history.js';
 import {memoryFiles} from '../../src/monitor/history-files.js';
 import {keepPace} from '../../src/release/monitor-pace.js';
 import {rollbackReadiness} from '../../src/release/monitor-readiness.js';
-import {stepLine} from '../../src/report/monitor-summary.js';
+import {monitorSummary, sparkline, stepLine} from '../../src/report/monitor-summary.js';
 
 const dayMs = 86_400_000;
 const t0 = Date.UTC(2026, 10, 23, 12);
@@ -177,4 +177,60 @@ test('a round is told in one line that names what failed', () => {
   ).toBe(
     '2 services, 1 failed (checkout: expected 200, got 503), 5 closer looks; checkout is down; 2 messages sent; 1 message could not be sent',
   );
+});
+
+describe('the summary of a run', () => {
+  const service = (name: string, condition: string) => ({
+    name,
+    condition,
+    availability: 0.9991,
+    budgetLeft: condition === 'down' ? -0.2 : 0.4,
+    latencyMs: 41,
+    spark: [10, 20, null, null, 40, 80],
+    detail: condition === 'down' ? 'expected 200 | got <b>503</b>' : null,
+  });
+  const figures = {
+    rounds: 1,
+    tookMs: 400,
+    blindMs: 0,
+    damaged: 0,
+    openIncidents: [],
+    facts: [{name: 'backup age', state: 'late', shown: '30 hours ago', limit: '26 hours allowed'}],
+    sent: 2,
+    nowMs: t0,
+  };
+
+  test.each<[rule: string, conditions: string[], first: string]>([
+    ['all well', ['up', 'up'], '### 🟢 All 2 services are up'],
+    ['one is down', ['up', 'down'], '### 🔴 s1 is down'],
+    ['one down, one slow', ['degraded', 'down'], '### 🔴 s1 is down, s0 slow'],
+    ['many are counted', ['down', 'down', 'down', 'down'], '### 🔴 4 services are down'],
+  ])('says first how it is: %s', (_rule, conditions, first) => {
+    const text = monitorSummary(
+      conditions.map((condition, i) => service(`s${i}`, condition)),
+      figures,
+    );
+    expect(text.split('\n')[0]).toBe(first);
+  });
+
+  test('then what to do now, the worst service first, and nothing foreign is markup', () => {
+    const openIncidents = [{id: 'i-1', title: 's1', sinceMs: t0 - 600_000, suspect: 'r-7'}];
+    const text = monitorSummary([service('s0', 'up'), service('s1', 'down')], {...figures, openIncidents});
+    expect(text).toMatch(/\*\*s1\*\* for 10 min 00 s, after release `r-7`[\s\S]*Next: .*`to: previous`/);
+    expect(text.indexOf('| s1 |')).toBeLessThan(text.indexOf('| s0 |'));
+    expect(text).toContain('overdrawn');
+    expect(text).not.toContain('<b>');
+    expect(text).toContain('30 hours ago');
+  });
+
+  test('a thousand services are a page, not a book', () => {
+    const text = monitorSummary(
+      Array.from({length: 1_000}, (_, i) => service(`s${i}`, 'up')),
+      figures,
+    );
+    expect(text.length).toBeLessThan(20_000);
+    expect(text).toContain('950 more');
+  });
+
+  test('a gap in the day is a gap in its line', () => expect(sparkline([10, 20, null, null, 40, 80])).toBe('▃ █'));
 });
