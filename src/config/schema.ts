@@ -7,6 +7,9 @@ import {parseDuration} from '../kernel/duration.js';
  * Secrets never stand in the file: where one is needed it names an environment variable (`…-env`).
  */
 
+// A file is read once a run: compiling its checks takes longer than making them, and needs code made at run time.
+z.config({jitless: true});
+
 // Built once and described many times: building is what a start of every action pays for.
 const durationText = z
   .string()

@@ -1,4 +1,4 @@
-import {type ChildProcess, type StdioOptions, spawn} from 'node:child_process';
+import type {ChildProcess, StdioOptions} from 'node:child_process';
 import {access, constants} from 'node:fs/promises';
 import {delimiter, join} from 'node:path';
 import type {Readable, Stream, Writable} from 'node:stream';
@@ -49,6 +49,8 @@ const stderrLimit = 64 * 1024;
 /** Starts a program without a shell. The caller must look at `exit`: a broken program may well have written output. */
 export function startChild(options: ChildOptions): Child {
   const stdio: StdioOptions = [options.stdin ?? 'ignore', options.stdout ?? 'pipe', 'pipe'];
+  // Loaded with the first program, not with the first import: with its network parts it is a tenth of a start.
+  const {spawn} = process.getBuiltinModule('node:child_process');
   const child = spawn(options.command, options.args, {
     env: {...options.env},
     stdio,

@@ -1,5 +1,4 @@
 import {readFileSync} from 'node:fs';
-import {isIP} from 'node:net';
 import {Failure, type Problem, refusal} from '../kernel/errors.js';
 
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
@@ -142,5 +141,6 @@ function readRoot(path: string): string {
 
 function isPrivate(host: string): boolean {
   if (host.startsWith('/') || host === 'localhost' || host.endsWith('.railway.internal')) return true;
+  const {isIP} = process.getBuiltinModule('node:net');
   return isIP(host) !== 0 && (host.startsWith('127.') || host === '::1');
 }

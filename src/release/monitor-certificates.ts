@@ -1,4 +1,3 @@
-import {connect} from 'node:tls';
 import type {Config} from '../config/schema.js';
 import {messageOf} from '../kernel/errors.js';
 import {oneLine} from '../kernel/text.js';
@@ -43,9 +42,10 @@ function httpsHosts({frontend, backend, checks = []}: Config): string[] {
 }
 
 /** Trusted or not is asked by checks of kind tls; here only the date counts. */
-function certificateEnd(host: string, signal: AbortSignal): Promise<number> {
+async function certificateEnd(host: string, signal: AbortSignal): Promise<number> {
   const {hostname, port} = new URL(`https://${host}`);
-  return new Promise((resolve, reject) => {
+  const {connect} = await import('node:tls');
+  return await new Promise((resolve, reject) => {
     const isAddress = /^[\d.]+$|^\[/.test(hostname);
     const socket = connect({
       host: hostname.replace(/^\[|\]$/g, ''),
