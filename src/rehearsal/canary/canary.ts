@@ -39,6 +39,9 @@ const unused = {
   MAINTENANCE_BYPASS: 'canaryMaintenanceBypass52d0',
 } as const;
 
+/** Where a secret has to go to do its work: Railway's edge itself compares the bypass, so its rule holds it. */
+const belongs: Readonly<Record<string, string>> = {MAINTENANCE_BYPASS: 'journal of railway'};
+
 /**
  * @param secrets all that must not get out, by name; values that are no secret (a key's id) are left out.
  * @param world whose folder is watched.
@@ -78,7 +81,7 @@ export async function openCanary(world: World, secrets: Readonly<Record<string, 
       const exposed = sightings
         .filter(({isPrivate}) => !isPrivate)
         .flatMap(({leaks}) => leaks.map((leak) => `${leak}, for a moment`));
-      const finds = [...new Set([...leaksIn(places, all), ...exposed])];
+      const finds = [...new Set([...leaksIn(places, all), ...exposed])].filter((find) => !isAtHome(find));
       const left = await Promise.all(
         sightings.map(({file}) =>
           access(file).then(
@@ -102,6 +105,11 @@ export async function openCanary(world: World, secrets: Readonly<Record<string, 
       await rm(temporary, {recursive: true, force: true});
     },
   };
+}
+
+function isAtHome(find: string): boolean {
+  const home = belongs[find.slice(0, find.indexOf(' '))];
+  return home !== undefined && find.endsWith(` in ${home}`);
 }
 
 /** Commands carry line breaks and percent signs encoded. */
