@@ -19,6 +19,7 @@ import {gateProduct, liveUrls} from '../../src/release/product-gate.js';
 import {type ComponentResult, rollBack} from '../../src/release/rollback.js';
 import {planRollback, type RollbackPlan} from '../../src/release/rollback-targets.js';
 import {type SchemaObstacle, schemaObstacle, waysOut} from '../../src/release/schema-obstacle.js';
+import {wayBackPolicy} from '../../src/release/way-back-gate.js';
 import {obstacleSummary} from '../../src/report/obstacle-summary.js';
 import {rollbackSummary, timing} from '../../src/report/rollback-summary.js';
 import {oneLine} from '../../src/report/text.js';
@@ -300,6 +301,7 @@ async function gateAgain(
       signal: ownSignal(),
       resolveSecret: checkSecrets(inputs, runner),
       progress: (line) => runner.log(oneLine(line)),
+      policy: wayBackPolicy(config.gate),
     }),
   );
 }
