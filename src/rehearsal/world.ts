@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly databasePassword?: string;
   /** Milliseconds that Vercel takes for its steps, where a rehearsal's usual ones are too short. */
   readonly vercelDelaysMs?: VercelStandInOptions['delaysMs'];
+  /** The same for Railway. */
+  readonly railwayDelaysMs?: RailwayStandInOptions['delaysMs'];
 }
 
 /** Everything a release touches, running on this machine. */
@@ -107,7 +109,12 @@ async function build(
   const databaseUrl = await postgres.createDatabase('shop');
   const repository = join(folder, 'repository');
   const frontendUrl = vercel.productionUrl(names.vercelProject);
-  const railway = await start(startRailway(railwayOptions(sample, folder, repository, databaseUrl, frontendUrl)));
+  const railway = await start(
+    startRailway({
+      ...railwayOptions(sample, folder, repository, databaseUrl, frontendUrl),
+      ...(options.railwayDelaysMs && {delaysMs: options.railwayDelaysMs}),
+    }),
+  );
   const backendUrl = railway.serviceUrl(names.railwayService);
   const product = await writeProduct({
     dir: repository,

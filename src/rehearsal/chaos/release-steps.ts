@@ -13,6 +13,9 @@ export type StepName = (typeof journeys)[Journey][number];
 
 export const stepNames: readonly StepName[] = [...journeys.release, ...journeys.maintenance];
 
+/** Steps that change nothing, or gate as well. */
+export type OtherStep = 'maintenance-status' | 'watch' | 'way-back';
+
 export function journeyOf(step: StepName): Journey {
   return (journeys.maintenance as readonly StepName[]).includes(step) ? 'maintenance' : 'release';
 }
@@ -32,18 +35,21 @@ export interface Ground {
   readonly nodePath: string;
 }
 
+/** Steps that are not called like their action. */
+const others: Readonly<Record<string, string>> = {watch: 'health-gate', 'way-back': 'rollback'};
+
 /** A step that takes longer than this hangs. */
-const boundMs = 120_000;
+const boundMs = 300_000;
 
 /** Starts one step with the inputs that its workflow gives it; the gate is left out, it changes nothing. */
 export function startStep(
   ground: Ground,
-  step: StepName | 'maintenance-status',
+  step: StepName | OtherStep,
   commit: string,
   handed: Partial<Handed>,
 ): KillableStep {
   const {world, suiteRoot, nodePath} = ground;
-  const action = step.replace(/^(deploy|maintenance)-.*/, '$1');
+  const action = others[step] ?? step.replace(/^(deploy|maintenance)-.*/, '$1');
   return startKillableStep({
     bundle: join(suiteRoot, 'actions', action, 'dist', 'index.js'),
     nodePath,
@@ -87,16 +93,18 @@ function known({release, ledgerId}: Partial<Handed>): Record<string, string> {
   return {...(release && {release}), ...(ledgerId && {'ledger-id': ledgerId})};
 }
 
-function own(step: StepName | 'maintenance-status', {frontend, backend}: Partial<Handed>): Record<string, string> {
+function own(step: StepName | OtherStep, {frontend, backend}: Partial<Handed>): Record<string, string> {
   const inputs: Record<typeof step, Record<string, string>> = {
     preflight: {'open-release': 'true', components: 'frontend,backend'},
     'deploy-frontend': {component: 'frontend'},
-    'deploy-backend': {component: 'backend'},
+    'deploy-backend': {component: 'backend', timeout: '3m'},
     promote: {'frontend-deployment': frontend ?? '', 'backend-deployment': backend ?? ''},
     rollback: {to: 'anchor', gate: 'false'},
     'maintenance-on': {mode: 'on', reason: 'rehearsed', for: '1h'},
     'maintenance-off': {mode: 'off', reason: 'rehearsed'},
     'maintenance-status': {mode: 'status', reason: 'rehearsed'},
+    watch: {stage: 'live', 'fail-on': 'fail'},
+    'way-back': {to: 'anchor'},
   };
   return inputs[step];
 }
