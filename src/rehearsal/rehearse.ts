@@ -2,6 +2,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {formatBytes} from '../kernel/bytes.js';
 import {formatDuration} from '../kernel/duration.js';
+import {cancelled} from '../kernel/errors.js';
 import type {EngineName, RehearsalArguments} from './arguments.js';
 import {type Canary, canaryPassword, type Inspection, openCanary} from './canary/canary.js';
 import type {EngineEvent, WorkflowRequest, WorkflowResult, WorkflowRun} from './engine/engine.js';
@@ -170,6 +171,8 @@ async function play(
   world: World,
   {suiteRoot, nodePath, start, story, signal, canary}: Rehearsal & {readonly canary?: Canary},
 ): Promise<WorkflowResult> {
+  // A signal that came before is not sent again: without this the run would go on to its end.
+  if (signal.aborted) throw cancelled('The rehearsal');
   const sha = await world.product.release(act.commit ?? 'v1');
   let disturbed = false;
   // A moment after the event, so that the step is really at work.
