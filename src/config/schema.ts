@@ -114,7 +114,9 @@ const backend = z.strictObject({
 
 const programs = (doc: string) =>
   z
-    .union([z.array(z.string().min(1)).min(1), z.array(z.array(z.string().min(1)).min(1)).min(1)])
+    .union([z.array(z.string().min(1)).min(1), z.array(z.array(z.string().min(1)).min(1)).min(1)], {
+      error: 'it must be a program with its arguments, such as [node, smoke.mjs], or a list of such',
+    })
     .transform((given): string[][] => (typeof given[0] === 'string' ? [given as string[]] : (given as string[][])))
     .describe(doc);
 

@@ -41,7 +41,14 @@ const row = (wrong: string, text: string, at: string, key: string, says: RegExp,
   remedy,
 });
 
+const tried = (line: string) => `${well}database:\n  trial:\n    ${line}\n`;
+
 const rows: readonly Row[] = [
+  // Trying migrations on a copy
+  row('a shell line to run', tried('smoke: npm test'), '11:5', 'database.trial.smoke', /\[node, smoke\.mjs\]/, /./),
+  row('a mix of both forms', tried('apply: [[npm, ci], node]'), '11:5', 'database.trial.apply', /a list of such/, /./),
+  row('a copy of something else', tried('source: sets'), '11:5', 'database.trial.source', /"sets"/, /set, database/),
+  row('a limit without a unit', tried('timeout: 30'), '11:5', 'database.trial.timeout', /30 .*type/, /./),
   // The file itself
   row('no version', well.replace('version: 1\n', ''), '1:1', 'version', /missing/, /Add it/),
   row('a version of the future', well.replace('version: 1', 'version: 2'), '1:1', 'version', /2 /, /Choose 1/),
