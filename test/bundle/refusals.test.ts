@@ -16,9 +16,13 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => world.close());
 
-const access = () => ({
+const platforms = () => ({
   'vercel-token': secrets.vercelToken,
   'railway-token': secrets.railwayToken,
+  'github-token': secrets.githubToken,
+});
+const access = () => ({...platforms(), ...stores()});
+const stores = () => ({
   'github-token': secrets.githubToken,
   'database-url': world.databaseUrl,
   'storage-access-key-id': secrets.accessKeyId,
@@ -34,6 +38,9 @@ const good: Record<string, () => Record<string, string>> = {
   promote: () => ({...access(), release: 'r-1', 'frontend-deployment': 'dpl_unknown'}),
   backup: () => ({...access()}),
   rollback: () => ({...access(), to: 'previous', reason: 'a test'}),
+  maintenance: () => ({...platforms(), mode: 'on', reason: 'a test'}),
+  restore: () => ({...access(), mode: 'verify'}),
+  'schema-verdict': () => ({...stores(), commit, from: commit, trial: 'set', 'private-key': world.keys.privateKey}),
 };
 
 interface Row {
@@ -49,13 +56,13 @@ const all = Object.keys(good);
 const rows: Row[] = [
   {
     what: 'a missing Vercel token',
-    actions: ['preflight', 'deploy', 'promote', 'rollback'],
+    actions: ['preflight', 'deploy', 'promote', 'rollback', 'maintenance'],
     change: ({'vercel-token': _, ...rest}) => rest,
     says: [/`vercel-token`/, /missing/, /secrets\.VERCEL_TOKEN/],
   },
   {
     what: 'both platform tokens missing',
-    actions: ['preflight', 'rollback'],
+    actions: ['preflight', 'rollback', 'maintenance'],
     change: ({'vercel-token': _, 'railway-token': __, ...rest}) => rest,
     says: [/2 problems/, /`vercel-token`/, /`railway-token`/],
   },
@@ -94,26 +101,44 @@ const rows: Row[] = [
     says: [/database/i, /postgres/i],
   },
   {
-    what: 'an unreachable bucket',
-    actions: ['backup', 'preflight'],
+    what: 'a bucket that does not exist',
+    actions: ['backup', 'preflight', 'restore'],
     change: (inputs) => ({...inputs, 'storage-bucket': 'no-such-bucket'}),
     says: [/no-such-bucket|NoSuchBucket|bucket/i],
   },
   {
-    what: 'a wrong storage key',
+    what: 'an unreachable bucket',
+    actions: ['backup', 'preflight', 'restore'],
+    change: (inputs) => ({...inputs, 'storage-endpoint': 'http://127.0.0.1:9'}),
+    says: [/127\.0\.0\.1:9|ECONNREFUSED|reach/i],
+  },
+  {
+    what: 'an address where no database answers',
     actions: ['backup', 'preflight'],
+    change: (inputs) => ({...inputs, 'database-url': 'postgres://u:hush-hush@127.0.0.1:9/shop?sslmode=disable'}),
+    says: [/127\.0\.0\.1:9/, /reach/i],
+  },
+  {
+    what: 'the password of another database',
+    actions: ['backup', 'preflight'],
+    change: (inputs) => ({...inputs, 'database-url': world.databaseUrl.replace(/:[^:@/]+@/, ':not-the-password@')}),
+    says: [/password/i],
+  },
+  {
+    what: 'a wrong storage key',
+    actions: ['backup', 'preflight', 'restore'],
     change: (inputs) => ({...inputs, 'storage-secret-access-key': 'wrong-secret-access-key-000'}),
     says: [/(denied|signature|credentials|keys?)/i],
   },
   {
     what: 'an unknown Vercel project',
-    actions: ['preflight', 'deploy', 'promote'],
+    actions: ['preflight', 'deploy', 'promote', 'maintenance'],
     change: (inputs) => ({...inputs, 'vercel-project': 'prj_absent'}),
     says: [/prj_absent/],
   },
   {
     what: 'the wrong team',
-    actions: ['preflight', 'deploy', 'promote'],
+    actions: ['preflight', 'deploy', 'promote', 'maintenance'],
     change: (inputs) => ({...inputs, 'vercel-team': 'team_foreign'}),
     says: [/team/i],
   },
@@ -125,7 +150,7 @@ const rows: Row[] = [
   },
   {
     what: 'a wrong Vercel token',
-    actions: ['preflight', 'deploy', 'promote'],
+    actions: ['preflight', 'deploy', 'promote', 'maintenance'],
     change: (inputs) => ({...inputs, 'vercel-token': 'not-the-token-at-all'}),
     says: [/token/i],
   },
@@ -134,6 +159,65 @@ const rows: Row[] = [
     actions: ['preflight'],
     change: (inputs) => ({...inputs, 'railway-token': 'not-the-token-at-all'}),
     says: [/token/i],
+  },
+  {
+    what: 'a backend without its token',
+    actions: ['deploy'],
+    change: ({'railway-token': _, ...rest}) => ({...rest, component: 'backend'}),
+    says: [/`railway-token`/, /missing/, /secrets\.RAILWAY_TOKEN/],
+  },
+  {
+    what: 'a backend with a wrong token',
+    actions: ['deploy'],
+    change: (inputs) => ({...inputs, component: 'backend', 'railway-token': 'not-the-token-at-all'}),
+    says: [/token/i],
+  },
+  {
+    what: 'a backend whose service is unknown',
+    actions: ['deploy'],
+    change: (inputs) => ({...inputs, component: 'backend', 'railway-service': 'absent-service'}),
+    says: [/absent-service/],
+  },
+  {
+    what: 'everything at once',
+    actions: ['preflight'],
+    change: (inputs) => ({
+      ...inputs,
+      'vercel-project': 'prj_absent',
+      'railway-service': 'absent-service',
+      'storage-bucket': 'no-such-bucket',
+      'database-url': 'mysql://root@localhost/x',
+    }),
+    says: [/prj_absent/, /absent-service/, /bucket/, /database/],
+  },
+  {
+    what: 'a set that does not exist',
+    actions: ['restore'],
+    change: (inputs) => ({...inputs, set: 'yesterday'}),
+    says: [/yesterday/, /mode: list/],
+  },
+  {
+    what: 'a restore without the private key',
+    actions: ['restore'],
+    change: (inputs) => ({...inputs, mode: 'new', set: 'newest'}),
+    says: [/`private-key`|No set fits/],
+  },
+  {
+    what: 'a live commit that is none',
+    actions: ['schema-verdict'],
+    change: (inputs) => ({...inputs, from: 'main'}),
+    says: [/`from`/, /40-character/],
+  },
+  {
+    what: 'a trial without key and database address',
+    actions: ['schema-verdict'],
+    change: ({'private-key': _, ...rest}) => ({
+      ...rest,
+      from: world.product.commits.v1,
+      commit: world.product.commits.v2,
+      'target-url': 'nonsense',
+    }),
+    says: [/2 problems/, /`private-key`/, /`target-url`/],
   },
   {
     what: 'a secret that is too weak to be one',
