@@ -7,7 +7,7 @@ const byHand = {component: 'all', to: 'previous', reason: 'the migration only tr
 
 /** The smoke command of the sample product: old code that reads, writes and reports. */
 const tried = {
-  database: {...judged.database, trial: {source: 'set', smoke: ['node', 'backend/smoke.mjs']}},
+  database: {...judged.database, trial: {source: 'set', smoke: ['node', 'backend/smoke.mjs'], timeout: '2m'}},
 };
 
 /** What old code meets after migrations, and who may decide against a verdict. */
@@ -37,7 +37,7 @@ export const schemaScenarios: readonly Scenario[] = [
         check(
           result.jobs['trial']?.outputs['verdict'] === 'breaking' &&
             notes.some((line) => line.includes('schema=breaking') && line.includes('trial=breaking')),
-          `on the copy it is breaking, and the ledger says so: ${notes.at(-1) ?? 'nothing'}`,
+          `on the copy it is breaking, and the ledger says so: ${notes.find((line) => line.includes('trial=')) ?? 'nothing'}`,
         ),
         failedStep(outcome, 'ship', 'watch'),
         check(

@@ -11,9 +11,12 @@ try {
   await listOrders();
   // The nightly report, which knows the columns of its own time.
   const client = await pool.connect();
-  await client.query('CREATE TEMPORARY TABLE report (id bigint, name text, created_at timestamptz)');
-  await client.query('INSERT INTO report SELECT * FROM items');
-  client.release();
+  try {
+    await client.query('CREATE TEMPORARY TABLE report (id bigint, name text, created_at timestamptz)');
+    await client.query('INSERT INTO report SELECT * FROM items');
+  } finally {
+    client.release();
+  }
   console.log(`smoke: ${(await query('SELECT count(*)::int AS n FROM items'))[0].n} items`);
 } finally {
   await pool.end();
