@@ -13,6 +13,8 @@ import {buildCommand, buildProgram} from './program.js';
  * @returns the exit code.
  */
 export async function main(argv: readonly string[]): Promise<number> {
+  // A library's notice about Node versions of next year would stand before every result.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
   const entry = commands.find(({name}) => name === words[0]);
   if (entry?.name === 'rehearse') return guarded(async () => (await import('./rehearse.js')).rehearse(words.slice(1)));

@@ -4,7 +4,7 @@
  */
 export function plainText(markdown: string): string {
   const out: string[] = [];
-  const lines = markdown.split('\n');
+  const lines = markdown.replace(/<!-- also in the log -->\s*<details>[\s\S]*?<\/details>/g, '').split('\n');
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]!;
     const fence = /^(`{3,})(\w*)/.exec(line);

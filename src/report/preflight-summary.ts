@@ -21,6 +21,9 @@ export function preflightLines(findings: readonly ShownFinding[]): string[] {
   );
 }
 
+/** Before a folded part that says nothing which the log does not say; see `plainText`. */
+const logged = '<!-- also in the log -->';
+
 export function preflightSummary(findings: readonly ShownFinding[], heading: string): string {
   const count = (state: ShownFinding['state']) => findings.filter((f) => f.state === state).length;
   const order = ['problem', 'unknown', 'warning'] as const;
@@ -46,6 +49,8 @@ export function preflightSummary(findings: readonly ShownFinding[], heading: str
           '',
         ]
       : []),
+    // The log has these rows already, so a terminal that shows both leaves them out here.
+    logged,
     `<details><summary>What is well (${well.length})</summary>`,
     '',
     table(

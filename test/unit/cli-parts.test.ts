@@ -125,6 +125,13 @@ describe('what is shown', () => {
       ),
     ).toBe('Title\n\na         b\n────────  ───\nlong one  x_y\ns         z'));
 
+  test('what the log said already is left out of the summary that follows it', () =>
+    expect(
+      plainText(
+        '## Fine\n\n<!-- also in the log -->\n<details><summary>All</summary>\n\n| a |\n|---|\n| b |\n\n</details>\n',
+      ),
+    ).toBe('Fine'));
+
   test.each([
     ['git@github.com:acme/shop.git', 'acme/shop'],
     ['https://github.com/acme/shop', 'acme/shop'],
