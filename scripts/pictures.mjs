@@ -13,12 +13,16 @@ import {root} from './node24.mjs';
 const {values} = parseArgs({
   options: {
     scenario: {type: 'string', default: 'bad-after-promotion'},
+    // A folder with what was played before (summaries and timeline.txt), instead of playing.
+    from: {type: 'string'},
     // Render the summaries of a folder instead of playing anything, each to a picture beside it.
     render: {type: 'string'},
   },
 });
 const tools = join(root, '.cache', 'pictures');
 const packages = ['marked@18.2.1', 'mermaid@12.3.0'];
+// Each mark of the timeline and its colour.
+const looks = {'▶': 'cyan', '✔': 'green', '✖': 'red', '●': 'yellow', '·': 'dim'};
 const executable = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'].find((path) =>
   existsSync(path),
 );
@@ -49,28 +53,34 @@ async function renderFolder(folder) {
 }
 
 async function playAndPhotograph() {
-  const folder = mkdtempSync(join(tmpdir(), 'switchback-pictures-'));
+  const folder = values.from ?? mkdtempSync(join(tmpdir(), 'switchback-pictures-'));
   try {
-    const told = await rehearse(['--scenario', values.scenario, '--summaries', folder]);
+    if (!values.from) {
+      const told = await rehearse(['--scenario', values.scenario, '--summaries', folder]);
+      writeFileSync(join(folder, 'timeline.txt'), told);
+    }
     const pictures = join(root, 'action-docs', 'pictures');
     const summary = readFileSync(join(folder, `${values.scenario}-1-release.md`), 'utf8');
+    const told = readFileSync(join(folder, 'timeline.txt'), 'utf8');
     for (const scheme of ['light', 'dark']) {
       await photograph(summaryPage(chosen(summary)), join(pictures, `release-summary-${scheme}.png`), scheme);
-      await photograph(terminalPage(told), join(pictures, `timeline-${scheme}.png`), scheme);
+      await photograph(timelinePage(told), join(pictures, `timeline-${scheme}.png`), scheme);
     }
   } finally {
-    rmSync(folder, {recursive: true, force: true});
+    if (!values.from) rmSync(folder, {recursive: true, force: true});
   }
 }
 
 function rehearse(args) {
   return new Promise((done, reject) => {
     const child = spawn(process.execPath, [join(root, 'scripts', 'rehearse.mjs'), ...args], {
-      env: {...process.env, FORCE_COLOR: '1', NO_COLOR: ''},
+      env: {...process.env, NO_COLOR: '1'},
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
     child.on('error', reject);
     child.on('close', (status) =>
       status === 0 ? done(output) : reject(new Error(`the rehearsal ended with ${status}:\n${output}`)),
@@ -112,16 +122,21 @@ mermaid.run().then(()=>{document.body.dataset.ready='1'},()=>{document.body.data
   );
 }
 
-const colors = {1: 'b', 2: 'dim', 31: 'red', 32: 'green', 33: 'yellow', 36: 'cyan'};
-
-function terminalPage(text) {
-  const html = escaped(text.trim())
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours
-    .replace(/\u001b\[(\d+)m/g, (_, code) => (colors[code] ? `<span class="${colors[code]}">` : '</span>'));
+/** The timeline in the colours that it has on a terminal. */
+function timelinePage(text) {
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [, before, mark, after] = /^(\s*(?:[\d.]+ s)?\s+)([▶✔✖●·])( .*)$/.exec(line) ?? [];
+      if (!mark) return /^\S+: /.test(line) ? `<b>${escaped(line)}</b>` : escaped(line);
+      const rest = mark === '·' ? `<span class="dim">${escaped(after)}</span>` : escaped(after);
+      return `<span class="dim">${before}</span><span class="${looks[mark]}">${mark}</span>${rest}`;
+    });
   return page(
     `pre{font:13px/1.45 "DejaVu Sans Mono",ui-monospace,monospace;margin:0;white-space:pre-wrap;width:1040px}
-.b{font-weight:bold}.dim{opacity:.62}.red{color:var(--red)}.green{color:var(--green)}.yellow{color:var(--yellow)}.cyan{color:var(--link)}`,
-    `<main><pre>${html}</pre></main><script>document.body.dataset.ready='1'</script>`,
+.dim{opacity:.62}.red{color:var(--red)}.green{color:var(--green)}.yellow{color:var(--yellow)}.cyan{color:var(--link)}`,
+    `<main><pre>${lines.join('\n')}</pre></main><script>document.body.dataset.ready='1'</script>`,
   );
 }
 

@@ -12,6 +12,8 @@ export interface Console {
   result(text: string): void;
   /** Shows on a terminal that `title` goes on; elsewhere one line. */
   during<T>(title: string, work: () => Promise<T>): Promise<T>;
+  /** The same on a terminal; elsewhere nothing, for work whose heading stands above it. */
+  live<T>(title: string, work: () => Promise<T>): Promise<T>;
   heading(text: string): void;
   hide(form: string): void;
 }
@@ -56,6 +58,7 @@ export function openConsole({stdout, stderr, json, env}: ConsoleOptions): Consol
       // The longest first: a password inside a URL must not leave the rest of the URL behind.
       secrets.sort((a, b) => b.length - a.length);
     },
+    live: (title, work) => live.show(hidden(title), work),
     during: async (title, work) => {
       if (!live.able) write(progress, title);
       return live.show(hidden(title), work);

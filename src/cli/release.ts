@@ -22,10 +22,14 @@ export interface Released {
  */
 export async function release(flags: ReleaseFlags, terminal: Terminal): Promise<Released> {
   const step = flags.step ?? runOnTerminal;
+  const total = flags.skipBackup ? 6 : 7;
+  let done = 0;
   const run = async (title: string, action: string, inputs: Readonly<Record<string, string | undefined>>) => {
     terminal.console.heading(`\n${title}`);
     const all: Record<string, string | undefined> = {config: flags.config, commit: flags.commit, ...inputs};
-    const ended = await step(action, (name) => all[name], terminal);
+    const bar = `${'█'.repeat(done)}${'░'.repeat(total - done)} ${title}`;
+    const ended = await terminal.console.live(bar, () => step(action, (name) => all[name], terminal));
+    done++;
     // The log of a step that went well says enough; the whole picture is for the one that did not.
     if (ended.failure && ended.summary) terminal.console.line(`\n${ended.summary}`);
     if (ended.failure) throw ended.failure;
@@ -109,10 +113,12 @@ async function goBack(
     to: 'anchor',
     reason: failure.code,
   };
-  const back = await step('rollback', (name) => inputs[name], calm).catch((error: unknown) => ({
-    outputs: {outcome: 'failed'} as Record<string, string>,
-    failure: asFailure(error),
-  }));
+  const back = await terminal.console
+    .live('Going back', () => step('rollback', (name) => inputs[name], calm))
+    .catch((error: unknown) => ({
+      outputs: {outcome: 'failed'} as Record<string, string>,
+      failure: asFailure(error),
+    }));
   return {
     ended: {
       outputs: {...outputsOf(record), rollback: back.outputs['outcome'] ?? 'failed'},

@@ -47,13 +47,26 @@ function checksTable(record: EvidenceRecord): string {
   const rows = record.checks.map((check) => [
     `${check.severity === 'advisory' ? '(advisory) ' : ''}${cell(check.id, 80)}`,
     check.kind,
-    check.state,
-    `${check.failures} of ${check.n}`,
+    stateWords[check.state],
+    failedOf(check),
     check.n ? `${share(check.rate.low)} to ${share(check.rate.high)}` : '',
     latency(check),
     pairs(check),
   ]);
   return table(['check', 'kind', 'state', 'failed', 'plausible rate', 'p50 / p95', 'only new : only old'], rows);
+}
+
+const stateWords: Readonly<Record<RecordCheck['state'], string>> = {
+  proved: '❌ bad, proved',
+  contributing: '❌ adds to the proof',
+  broken: '❌ broken',
+  clear: '✅ good',
+  undecided: 'not decided',
+};
+
+/** A check that never gave a good answer was never judged: what there is to count is told by the first failures. */
+function failedOf({state, failures, n}: RecordCheck): string {
+  return n === 0 && state === 'proved' ? 'never ready' : `${failures} of ${n}`;
 }
 
 function latency({latency_ms: latency}: RecordCheck): string {

@@ -89,6 +89,7 @@ async function furnish(world: World): Promise<Ground> {
       alert: (_level, text) => void logs.push(text),
       result: (text) => void logs.push(text),
       during: (_title, work) => work(),
+      live: (_title, work) => work(),
       heading: (text) => void logs.push(text.trim()),
       hide: () => {},
     },

@@ -105,6 +105,17 @@ describe('what is shown', () => {
     expect(err.join('').includes('\u001b[31m')).toBe(colours);
   });
 
+  test.each([
+    [true, /█░ Gate {2}0 s.*done/s],
+    [false, /^done\n$/],
+  ])('what goes on is one line at the bottom of a terminal (%s), and nothing in a pipe', async (isTTY, says) => {
+    const {out, console} = shown({}, isTTY);
+    await console.live('█░ Gate', async () => console.line('done'));
+    expect(out.join('')).toMatch(says);
+    // The line is taken away again: nothing of it stays on the screen.
+    if (isTTY) expect(out.at(-1)).toBe('\r\u001b[2K');
+  });
+
   test('with --json stdout holds the result alone', () => {
     const [out, err]: [string[], string[]] = [[], []];
     const console = openConsole({

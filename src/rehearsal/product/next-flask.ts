@@ -59,7 +59,8 @@ export async function prepareNextFlask(cache: string, tell: (line: string) => vo
     },
     build,
     checkSecrets: `OWN_TOKEN=${own}\nFOREIGN_TOKEN=${signer.token('user_other', organisations.foreign)}\n`,
-    visitEveryMs: 150,
+    // A visit of it is a dozen requests: a page, its scripts and a call.
+    visitEveryMs: 400,
     config: (at, more) => configOf(configuration, at, more),
   };
 }
