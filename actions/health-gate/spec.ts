@@ -51,7 +51,7 @@ export const spec = defineAction({
       doc: 'Probe the backend past the block of maintenance mode. The frontend is probed at `frontend-url`, which must then be an immutable address.',
     }),
     'bypass-secret': secret({
-      doc: 'For `behind-maintenance`: the secret given to the maintenance action. Default: the one derived from `railway-token`.',
+      doc: 'For `behind-maintenance` without `railway-token`, from which it is derived otherwise: the secret given to the maintenance action.',
     }),
     ...policyInputs,
     'railway-token': railwayInputs['railway-token'],

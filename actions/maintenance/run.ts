@@ -40,8 +40,9 @@ export async function run(inputs: MaintenanceInputs, runner: Run): Promise<Resul
     return report('off', left.sides, {startedMs, runner});
   }
   const untilMs = Date.now() + (inputs.for ?? config.maintenance.for);
-  const bypass = operatorBypass(inputs['bypass-secret'], inputs['railway-token']);
-  if (bypass) runner.mask(bypass);
+  const derived = operatorBypass(undefined, inputs['railway-token']);
+  if (derived) runner.mask(derived);
+  const bypass = inputs['bypass-secret'];
   const entered = await enterMaintenance(context, {reason: inputs.reason, untilMs, ...(bypass && {bypass})});
   return report('on', entered.sides, {
     startedMs,

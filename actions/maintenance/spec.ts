@@ -19,7 +19,7 @@ export const spec = defineAction({
       minMs: 60_000,
     }),
     'bypass-secret': secret({
-      doc: 'Operators who send it in the header `x-switchback-bypass` get through to the backend. Default: one derived from `railway-token`, which the health gate knows too.',
+      doc: 'Operators who send it in the header `x-switchback-bypass` get through to the backend. One derived from `railway-token`, which the gate knows too, gets through besides.',
     }),
     ...configInputs,
     ...vercelInputs,

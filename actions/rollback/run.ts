@@ -314,7 +314,7 @@ function pastThePage(
   window: ReleaseRecord,
   runner: Run,
 ): Pick<GateSide, 'urls' | 'headers'> {
-  const bypass = operatorBypass(inputs['bypass-secret'], inputs['railway-token']);
+  const bypass = operatorBypass(undefined, inputs['railway-token']);
   if (bypass) runner.mask(bypass);
   const frontend = frontendUrl(results) ?? window.anchors.frontend?.url;
   return {

@@ -1,6 +1,6 @@
 import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {configInputs, railwayInputs, vercelInputs, waitInput} from '../../src/release/inputs.js';
-import {choice, defineAction, duration, flag, secret, text} from '../../src/runner/spec.js';
+import {choice, defineAction, duration, flag, text} from '../../src/runner/spec.js';
 
 export const spec = defineAction({
   name: 'rollback',
@@ -49,9 +49,6 @@ export const spec = defineAction({
     gate: flag({
       default: 'true',
       doc: 'Gate the restored product before calling the rollback done; while maintenance mode is on, behind its page.',
-    }),
-    'bypass-secret': secret({
-      doc: 'The secret given to the maintenance action, to gate behind its page. Default: the one derived from `railway-token`.',
     }),
     incident: flag({default: 'true', doc: 'Open or update a GitHub issue about it (`issues: write`).'}),
     ...configInputs,

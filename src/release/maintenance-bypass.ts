@@ -4,11 +4,11 @@ import {createHmac} from 'node:crypto';
 export const bypassHeader = 'x-switchback-bypass';
 
 /**
- * What an operator's requests carry to get past the block: the secret that was given, else one derived from the platform
- * token. Derived, so that every step and every later run finds the same one without handing a secret on; the token
- * cannot be computed from it.
+ * What gets a request past the block: a value derived from the platform token, else the secret that a person gave.
+ * Derived, so that every step and every later run finds the same one without handing a secret on, whoever put the block
+ * up; the token cannot be computed from it.
  */
 export function operatorBypass(given: string | undefined, railwayToken: string | undefined): string | undefined {
-  if (given) return given;
-  return railwayToken && createHmac('sha256', railwayToken).update('switchback maintenance bypass').digest('base64url');
+  if (!railwayToken) return given;
+  return createHmac('sha256', railwayToken).update('switchback maintenance bypass').digest('base64url');
 }

@@ -5,7 +5,7 @@ import type {LedgerStore} from '../ledger/store.js';
 import type {PlatformCall} from '../platforms/platform.js';
 import type {Platforms, PlatformTokens} from './connection.js';
 import {openMaintenanceFrontend} from './deployers.js';
-import {bypassHeader} from './maintenance-bypass.js';
+import {bypassHeader, operatorBypass} from './maintenance-bypass.js';
 import {maintenanceHeader, writePage} from './maintenance-page.js';
 import {ask, isBlocked, showsPage} from './maintenance-seen.js';
 import {maintenancePrefix, readMaintenance, wayOut} from './maintenance-window.js';
@@ -177,15 +177,18 @@ async function hidePage(
 }
 
 async function blockBackend(
-  {config, platforms, call}: MaintenanceContext,
+  {config, tokens, platforms, call}: MaintenanceContext,
   bypass: string | undefined,
 ): Promise<Omit<SideResult, 'component'>> {
   const body = JSON.stringify({error: 'maintenance', message: config.maintenance.message});
+  // The derived one always: the gate of a rollback looks behind a block that somebody else put up.
+  const derived = operatorBypass(undefined, tokens['railway-token']);
+  const values = [bypass, derived].filter((value) => value !== undefined);
   const outcome = await platforms.backend!.setMaintenance(
     {
       body,
       openPaths: config.maintenance['open-paths'],
-      ...(bypass && {bypass: {header: bypassHeader, value: bypass}}),
+      ...(values.length && {bypass: {header: bypassHeader, values}}),
     },
     call,
   );

@@ -12,8 +12,8 @@ export interface BackendNotice {
   readonly body: string;
   /** Paths that stay open, such as the health path. */
   readonly openPaths: readonly string[];
-  /** Header and value that let an operator through. */
-  readonly bypass?: {readonly header: string; readonly value: string};
+  /** Header, and the values that let an operator through. */
+  readonly bypass?: {readonly header: string; readonly values: readonly string[]};
 }
 
 /**
@@ -102,7 +102,12 @@ function ourRules(notice: BackendNotice, foreign: readonly EdgeRule[]): EdgeRule
   const next = () => free.next().value as number;
   const open = [
     ...notice.openPaths.map((path) => ({attr: 'http.path', op: 'eq', value: path})),
-    ...(notice.bypass ? [{attr: 'http.header', key: notice.bypass.header, op: 'eq', value: notice.bypass.value}] : []),
+    ...(notice.bypass?.values ?? []).map((value) => ({
+      attr: 'http.header',
+      key: notice.bypass!.header,
+      op: 'eq',
+      value,
+    })),
   ];
   const allow: EdgeRule[] = open.length
     ? [
