@@ -16,6 +16,8 @@ export interface Incident {
   /** Every service that was in it, and whether it still is. */
   readonly services: ReadonlyMap<string, {readonly condition: Condition; readonly sinceMs: number}>;
   readonly flapping: boolean;
+  /** About the upkeep, such as a late backup: never one cause with a service that falls. */
+  readonly upkeep?: boolean;
   /** What the services answered when it opened. */
   readonly detail?: string;
   /** The release suspected to be the cause, and the one that ended it, by id. */
@@ -43,7 +45,12 @@ export const groupWindowMs = 300_000;
 export function incidentEvents(
   incidents: readonly Incident[],
   transitions: readonly Transition[],
-  facts: (service: string) => {readonly critical: boolean; readonly detail?: string; readonly suspect?: string},
+  facts: (service: string) => {
+    readonly critical: boolean;
+    readonly detail?: string;
+    readonly suspect?: string;
+    readonly upkeep?: boolean;
+  },
 ): HistoryEvent[] {
   const events: HistoryEvent[] = [];
   let open = incidents.filter((incident) => incident.closedMs === undefined);
@@ -58,14 +65,25 @@ export function incidentEvents(
       if (mine) note({type: 'service-up', atMs, id: mine.id, service});
       continue;
     }
-    const {critical, detail, suspect} = facts(service);
+    const {critical, detail, suspect, upkeep = false} = facts(service);
     const severity: Severity = to === 'down' && critical ? 'critical' : 'warning';
     const common = {atMs, service, condition: to, sinceMs, severity, flapping};
-    const near = mine ?? open.find((incident) => Math.abs(sinceMs - incident.sinceMs) <= groupWindowMs);
+    const near =
+      mine ??
+      open.find(
+        (incident) => (incident.upkeep ?? false) === upkeep && Math.abs(sinceMs - incident.sinceMs) <= groupWindowMs,
+      );
     if (near) note({...common, type: 'service-down', id: near.id});
     else {
       const id = `i-${new Date(sinceMs).toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '-')}-${shortHash([service, String(sinceMs)]).slice(-4)}`;
-      note({...common, type: 'incident', id, ...(detail ? {detail} : {}), ...(suspect ? {suspect} : {})});
+      note({
+        ...common,
+        type: 'incident',
+        id,
+        ...(upkeep ? {upkeep} : {}),
+        ...(detail ? {detail} : {}),
+        ...(suspect ? {suspect} : {}),
+      });
     }
   }
   return events;
@@ -106,6 +124,7 @@ function opened(event: HistoryEvent): MutableIncident {
     services: new Map(),
     flapping: event['flapping'] === true,
     notices: [],
+    ...(event['upkeep'] === true ? {upkeep: true} : {}),
     ...(typeof event['detail'] === 'string' ? {detail: event['detail']} : {}),
     ...(typeof event['suspect'] === 'string' ? {suspect: event['suspect']} : {}),
   };
@@ -153,6 +172,7 @@ function incidentsAsEvents(incidents: readonly Incident[]): HistoryEvent[] {
       sinceMs: i === 0 ? incident.sinceMs : sinceMs,
       severity: incident.severity,
       flapping: incident.flapping,
+      ...(incident.upkeep ? {upkeep: true} : {}),
     })),
   );
 }

@@ -275,6 +275,7 @@ export class MonitorSession implements AsyncDisposable {
       incidentEvents(incidents, transitions, (service) => ({
         critical: this.plan.isCritical(service),
         detail: details.get(service) ?? '',
+        upkeep: !service.startsWith(budgetPrefix),
       })),
     );
   }
@@ -377,7 +378,12 @@ export class MonitorSession implements AsyncDisposable {
       severity: incident.severity,
       product: config.product,
       key: incident.id,
-      title: what === 'recovery' ? `${shown} ${are} up again after ${lasted}` : `${shown} ${are} ${worst}`,
+      title:
+        what === 'recovery'
+          ? `${shown} ${are} ${incident.upkeep ? 'in order' : 'up'} again after ${lasted}`
+          : incident.upkeep
+            ? `${shown} ${names.length === 1 ? 'needs' : 'need'} attention`
+            : `${shown} ${are} ${worst}`,
       facts: [
         ['Services', names.join(', ')],
         ['Severity', incident.severity],

@@ -170,7 +170,7 @@ describe('what is known beside the checks', () => {
     const session = await world.open();
     expect(session.blindMs).toBeGreaterThan(71 * hourMs);
     await steps(world, 3, session);
-    expect(world.of('oncall', 'alert').map(({message}) => message.title)).toEqual(['monitor run is degraded']);
+    expect(world.of('oncall', 'alert').map(({message}) => message.title)).toEqual(['monitor run needs attention']);
     expect(world.of('oncall', 'alert')[0]!.message.detail).toContain('were allowed');
     expect(world.of('oncall', 'recovery')).toHaveLength(1);
   });
@@ -197,6 +197,21 @@ describe('what is known beside the checks', () => {
     isDead = true;
     await steps(world, 40, session);
     expect(world.said.filter(({channel}) => channel === 'oncall').map(({message}) => message.title)).toEqual([
+      'checkout is down',
+    ]);
+  });
+
+  test('a service that falls while a backup is late is an incident and an alert of its own', async () => {
+    let isDead = false;
+    const world = ground((name) => isDead && name === 'checkout');
+    const late = async () => [
+      {name: 'backup age', state: 'late' as const, shown: '', limit: '', sentence: 'backup age'},
+    ];
+    const session = await steps(world, 1, await world.open({freshness: [late]}));
+    isDead = true;
+    await steps(world, 4, session);
+    expect(world.of('oncall', 'alert').map(({message}) => message.title)).toEqual([
+      'backup age needs attention',
       'checkout is down',
     ]);
   });

@@ -7,7 +7,7 @@ import type {World} from '../world.js';
 import {watchedWeek} from './monitor-week.js';
 
 /** A run by hand that looks for some seconds, as fast as the rehearsal's patience allows. */
-const looking = {duration: '3s', interval: '250ms'};
+const looking = {duration: '8s', interval: '250ms'};
 
 /** The backend answers with errors to everything that reads items; its own health check notices nothing. */
 async function breakItems(world: World): Promise<void> {
