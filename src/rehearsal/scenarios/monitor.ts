@@ -180,14 +180,16 @@ export const monitor: Scenario = {
   judge: async (outcome) => [...quietAgain(outcome), ...(await watchedWeek(join(outcome.world.folder, 'week')))],
 };
 
+/** It fell twice within the hour: it must stay up for five minutes before anybody is told that it is well. */
 function quietAgain({world}: Outcome): Check[] {
   const {slack, pager, mail} = heard(world);
+  const last = [pager.at(-1), mail.at(-1)?.content.subject];
   return [
-    check(slack.length === 2, 'Slack hears of no recovery from what it was never told'),
-    check(/up again/.test(pager.at(-1) ?? '') && /up again/.test(mail.at(-1)?.content.subject ?? ''), 'the others do'),
+    check(slack.length === 2, 'Slack, which was never told, hears nothing of the second outage'),
+    check(pager.at(-1)?.includes('flapping') ?? false, 'the second alert calls it flapping'),
     check(
-      issueOf(world).every(({state}) => state === 'closed'),
-      'no issue is left open',
+      last.every((text) => !/up again/.test(text ?? '')),
+      'and nobody is told too early that it is over',
     ),
   ];
 }
