@@ -1,1 +1,0 @@
-export const id=865;export const ids=[865];export const modules={4865:o=>{function e(o){var e=Error("Cannot find module '"+o+"'");throw e.code="MODULE_NOT_FOUND",e}e.keys=()=>[],e.resolve=e,e.id=4865,o.exports=e}};
