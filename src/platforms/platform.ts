@@ -117,10 +117,8 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-export interface Progress {
-  /** One line for the log, already free of secrets and of line breaks. */
-  (line: string): void;
-}
+/** Takes one line for the log, already free of secrets and of line breaks. */
+export type Progress = (line: string) => void;
 
 export interface PlatformCall {
   readonly signal: AbortSignal;

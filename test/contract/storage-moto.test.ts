@@ -23,6 +23,5 @@ if (programPath('moto_server')) {
     };
   });
 } else {
-  // biome-ignore lint/suspicious/noSkippedTests: shown as skipped where the machine has no moto
   test.skip('moto is not installed on this machine (pip install "moto[server]")', () => {});
 }

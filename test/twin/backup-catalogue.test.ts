@@ -12,7 +12,6 @@ import {restoreDatabase} from '../../src/backup/restore-database.js';
 import {writeSet} from '../../src/backup/write-set.js';
 import {encryptTo} from '../../src/crypto/envelope.js';
 import {decryptWith} from '../../src/crypto/private-key.js';
-import {parseConnection} from '../../src/postgres/connection.js';
 import {startThrowaway} from '../../src/postgres/throwaway-server.js';
 import {startGitHub} from '../../src/rehearsal/github/stand-in.js';
 import {serverAccount} from '../../src/rehearsal/postgres/account.js';

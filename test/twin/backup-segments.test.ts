@@ -152,7 +152,7 @@ describe('a database in several archives', () => {
   test('all streams are of one moment, whatever is written meanwhile', async () => {
     let stop = false;
     const writer = (async () => {
-      for (let i = 0; !stop; i++)
+      while (!stop)
         await world.sql(
           url,
           `INSERT INTO s.orders DEFAULT VALUES; INSERT INTO events VALUES ('2026-02-02', 'late'); UPDATE orders SET total = total + 1 WHERE id < 50`,

@@ -88,7 +88,7 @@ function named(files: Files, deploymentId: string): Files {
 async function built(project: string, builds: string, files: Files, tools: string, tell: Tell): Promise<Files> {
   const isPublic = (path: string) => path.startsWith('public/');
   const sources = [...files].filter(([path]) => !isPublic(path)).sort(([a], [b]) => (a < b ? -1 : 1));
-  const key = hash([tools, ...sources.flatMap(([path, content]) => [path, content])]);
+  const key = hash([tools, ...sources.flat()]);
   const output = await kept(join(builds, key.slice(0, 16)), key, async (fresh) => {
     const startedMs = Date.now();
     for (const entry of await readdir(project))
