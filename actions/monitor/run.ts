@@ -8,7 +8,6 @@ import {monitorSummary, stepLine} from '../../src/report/monitor-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
 import type {Inputs} from '../../src/runner/spec.js';
-import {pageTexts, writePage} from '../../src/status/write-page.js';
 import type {spec} from './spec.js';
 
 type MonitorInputs = Inputs<typeof spec>;
@@ -29,6 +28,8 @@ export async function run(inputs: MonitorInputs, runner: Run): Promise<Report<ty
   }
   if (steps.length === 0) runner.signal.throwIfAborted();
   const snapshot = await session.snapshot();
+  // The page's own text is loaded when it is written.
+  const {writePage} = await import('../../src/status/write-page.js');
   await writePage(folder, snapshot);
   await publishOnBranch(files, snapshot);
   return report(inputs, {session, steps, snapshot, folder, startedMs});
@@ -37,6 +38,7 @@ export async function run(inputs: MonitorInputs, runner: Run): Promise<Report<ty
 /** On a branch the page lies in `docs`, from where GitHub Pages can serve it without another action. */
 async function publishOnBranch(files: HistoryFiles, snapshot: Snapshot): Promise<void> {
   if (!files.location.startsWith('branch ')) return;
+  const {pageTexts} = await import('../../src/status/write-page.js');
   for (const [name, text] of pageTexts(snapshot)) await files.replace(`docs/${name}`, text);
   await files.flush();
 }

@@ -99,3 +99,14 @@ withAct('act: a run that is killed leaves no process behind', async () => {
   const state = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : 'State: Z';
   expect(state).toMatch(/State:\s+Z/);
 });
+
+withAct('act: warnings and errors that a step announces stand in the log', async () => {
+  ground.write(
+    '.github/workflows/test.yml',
+    oneJob('- run: echo "::warning::nothing could be kept"; echo "::error::and it ended badly"'),
+  );
+  ground.commit();
+  const lines = printed(await startWithAct(ground.request(), act!).done);
+  expect(lines).toContainEqual(expect.stringMatching(/##\[warning\].*nothing could be kept/));
+  expect(lines).toContainEqual(expect.stringMatching(/##\[error\].*and it ended badly/));
+});

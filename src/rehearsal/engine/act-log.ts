@@ -70,7 +70,8 @@ export class ActLog {
   private readText(line: ActLine, key: string, step: string): void {
     if (line.raw_output) this.journal.log(key, step, cleaned(line.msg ?? ''));
     else if (line.command === 'add-mask' && line.arg) this.journal.masker.add(line.arg);
-    else if (line.level === 'error') this.journal.log(key, step, `##[error]${line.msg ?? ''}`);
+    else if (line.level === 'error' || line.level === 'warning')
+      this.journal.log(key, step, `##[${line.level}]${line.msg ?? ''}`);
   }
 
   private jobAt(key: string, line: ActLine): ActJob {
