@@ -171,7 +171,8 @@ describe('a backup that cannot be whole', () => {
     open.push(() => clearInterval(killer));
     await expect(attempt({address: big, database: {depth: 'off'}})).rejects.toMatchObject({
       code: 'DATABASE_CONNECT',
-      message: expect.stringContaining('terminating connection'),
+      // The program may see the closed socket before it has read the server's last words.
+      message: expect.stringMatching(/terminating connection|closed the connection|no connection|lost/),
     });
   });
 
