@@ -79,6 +79,7 @@ export interface WatchedLock extends SeenLock {
 /**
  * Looks again and again, from a connection of its own, at what everyone else's transactions hold, while `work` runs:
  * for programs, and for statements that run outside of a transaction. A lock shorter than the pause may be missed.
+ * @throws what `work` throws, otherwise the Failure of a look that could not be made.
  */
 export async function watchLocks<T>(
   connection: Connection,
@@ -100,11 +101,13 @@ export async function watchLocks<T>(
       }
       await sleep(10);
     }
-    // A look that fails costs only what it would have seen; the work itself tells how it went.
-  })().catch(() => {});
+  })();
+  // When the work fails too, its own error is the one to tell.
+  looking.catch(() => {});
   try {
     const result = await work();
     running = false;
+    // A lock that nobody could look for is not a lock that was not there.
     await looking;
     return {
       result,
