@@ -7,6 +7,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Client} from 'pg';
 import {Failure} from '../../kernel/errors.js';
+import {selfSigned} from '../smtp/certificate.js';
 import {type Account, serverAccount} from './account.js';
 import {findServer, type ServerBinaries} from './binaries.js';
 
@@ -37,6 +38,8 @@ export interface PostgresOptions {
   readonly password?: string;
   /** Take the server from one place only; default: the machine's own, else the npm one. */
   readonly from?: ServerBinaries['from'];
+  /** Offers TLS with a certificate of its own making, as hosted servers do; logins without TLS stay possible. */
+  readonly ssl?: boolean;
   /** Further server settings, such as `{log_statement: 'all'}`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -61,7 +64,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   };
   try {
     await initialise(binaries, home, account, superuser, password);
-    const started = await startServer(binaries, home, account, options.settings ?? {});
+    const tls = options.ssl ? await tlsSettings(home, account) : {};
+    const started = await startServer(binaries, home, account, {...tls, ...options.settings});
     server = started.child;
     const urlOf = (database: string) =>
       `postgres://${encodeURIComponent(superuser)}:${encodeURIComponent(password)}@127.0.0.1:${started.port}/${encodeURIComponent(database)}?sslmode=disable`;
@@ -129,6 +133,16 @@ async function initialise(
   const code = await exitOf(child);
   await rm(passwordFile, {force: true});
   if (code !== 0) throw startFailure('initdb failed', said);
+}
+
+async function tlsSettings(home: string, account: Account | undefined): Promise<Record<string, string>> {
+  const {key, cert} = selfSigned();
+  const keyFile = join(home, 'server.key');
+  const certificateFile = join(home, 'server.crt');
+  await writeFile(certificateFile, cert, {mode: 0o644});
+  await writeFile(keyFile, key, {mode: 0o600});
+  if (account) await chown(keyFile, account.uid, account.gid);
+  return {ssl: 'on', ssl_cert_file: certificateFile, ssl_key_file: keyFile};
 }
 
 async function startServer(
