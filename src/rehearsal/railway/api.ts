@@ -39,7 +39,7 @@ export async function answer(world: World, faults: GraphqlFault[], exchange: Exc
     return sendJson(response, 429, {error: 'error code: 1015'}, {'retry-after': '10'});
   if (world.answers.quotaEnforced && overQuota(world))
     return sendJson(response, 429, {message: 'Too many requests'}, {...limits, 'retry-after': '60'});
-  const access = accessOf(world.options.tokens, request.headers);
+  const access = accessOf(world.project.tokens, request.headers);
   if (request.method === 'POST' && uploadPath.test(url.pathname)) return acceptUpload(world, access, exchange);
   if (request.method !== 'POST' || url.pathname !== '/graphql/v2')
     return sendJson(response, 404, {message: 'Not Found'});

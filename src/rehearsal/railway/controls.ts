@@ -1,13 +1,13 @@
 import {branchHead, changedPaths, findCommit} from './commits.js';
-import type {Front} from './front.js';
 import {foreignDeployment, startDeployment} from './lifecycle.js';
 import type {BucketCredentials} from './options.js';
+import {createProject, deleteProject, type NewProject, verifyDomain} from './project.js';
 import type {RequestRecord, ServiceRecord, WorkflowRecord} from './records.js';
 import type {Scripted} from './script.js';
 import {type RailwayState, stateOf} from './state.js';
 import {inFlight} from './status.js';
 import {stagePatch} from './volumes.js';
-import {type SeededMetric, serviceOf, variableRecords, type World} from './world.js';
+import {repositoryOf, type SeededMetric, serviceOf, variableRecords, type World} from './world.js';
 
 /** The control channel beside the API: what tests and rehearsals seed, script and ask. */
 
@@ -45,6 +45,12 @@ export interface RailwayControls {
   provisionBucket(bucketId: string, credentials: BucketCredentials): void;
   /** Makes the workflow that was started last fail. */
   failWorkflow(error: string): void;
+  /** The project is gone with all it held: processes, fronts, database servers and their data; its tokens are refused. */
+  deleteProject(): Promise<void>;
+  /** An empty project at the same address, in place of the deleted one. */
+  createProject(project: NewProject): void;
+  /** The DNS records of a custom domain were set and seen. Afterwards `serviceUrl` knows its service. */
+  verifyDomain(domain: string): Promise<void>;
   /** Moves the clock of image retention, of windows and of rate limits. */
   advance(ms: number): void;
   /** Resolves when no deployment is in flight any more. */
@@ -53,7 +59,7 @@ export interface RailwayControls {
   readonly processes: number;
 }
 
-export function controls(world: World, fronts: ReadonlyMap<string, Front>): RailwayControls {
+export function controls(world: World): RailwayControls {
   const service = (id: string): ServiceRecord => {
     const found = serviceOf(world, id);
     if (!found) throw new Error(`no service ${id}`);
@@ -65,9 +71,9 @@ export function controls(world: World, fronts: ReadonlyMap<string, Front>): Rail
       return world.containers.count;
     },
     serviceUrl: (id) => {
-      const front = fronts.get(id);
-      if (!front) throw new Error(`service ${id} has no public domain`);
-      return `http://${front.host}`;
+      const host = world.fronts.hostOf(id);
+      if (!host) throw new Error(`service ${id} has no public domain`);
+      return `http://${host}`;
     },
     seedLive: (id, what) => seedLive(world, service(id), what),
     state: () => stateOf(world),
@@ -96,6 +102,9 @@ export function controls(world: World, fronts: ReadonlyMap<string, Front>): Rail
       const last: WorkflowRecord | undefined = world.workflows.at(-1);
       if (last) last.error = error;
     },
+    deleteProject: () => deleteProject(world),
+    createProject: (project) => createProject(world, project),
+    verifyDomain: (domain) => verifyDomain(world, domain),
     advance: (ms) => world.advance(ms),
     settled: () => settled(world),
   };
@@ -115,7 +124,7 @@ const plainRequest = {
 };
 
 async function seedLive(world: World, service: ServiceRecord, what: string): Promise<string> {
-  const repo = service.options.repo;
+  const repo = repositoryOf(world, service);
   const found = repo ? await findCommit(repo.path, what) : undefined;
   if (repo && !found) throw new Error(`commit ${what} is not in ${repo.path}`);
   const source =
@@ -155,11 +164,11 @@ export async function push(
   service: ServiceRecord,
   commit: string | undefined,
 ): Promise<string | undefined> {
-  const repo = service.options.repo;
+  const repo = repositoryOf(world, service);
   if (!repo || !service.autoDeploy) return undefined;
   const found = commit ? await findCommit(repo.path, commit) : await branchHead(repo.path, service.trigger.branch);
   if (!found) throw new Error(`nothing to push in ${repo.path}`);
-  const skip = (await touchesWatched(service, found.commit)) ? undefined : 'No changes to watched files';
+  const skip = (await touchesWatched(service, repo.path, found.commit)) ? undefined : 'No changes to watched files';
   return startDeployment(world, {
     service,
     source: {kind: 'commit', ...found, repo: repo.fullName, branch: repo.branch},
@@ -169,9 +178,9 @@ export async function push(
   })?.id;
 }
 
-async function touchesWatched(service: ServiceRecord, commit: string): Promise<boolean> {
+async function touchesWatched(service: ServiceRecord, repository: string, commit: string): Promise<boolean> {
   const {watchPatterns} = service.settings;
-  if (watchPatterns.length === 0 || !service.commit || !service.options.repo) return true;
+  if (watchPatterns.length === 0 || !service.commit) return true;
   const patterns = watchPatterns.map(
     (pattern) =>
       new RegExp(
@@ -183,6 +192,6 @@ async function touchesWatched(service: ServiceRecord, commit: string): Promise<b
           .replaceAll('\0', '.*')}$`,
       ),
   );
-  const paths = await changedPaths(service.options.repo.path, service.commit, commit);
+  const paths = await changedPaths(repository, service.commit, commit);
   return paths.some((path) => patterns.some((pattern) => pattern.test(path)));
 }

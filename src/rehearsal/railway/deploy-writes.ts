@@ -7,7 +7,7 @@ import type {Cause, DeploymentRecord, ServiceRecord, Source} from './records.js'
 import {type Scope, scopedService} from './scope.js';
 import {endInFlight} from './status.js';
 import {deploymentView, findDeployment} from './views.js';
-import {canRollback, newId, type World} from './world.js';
+import {canRollback, newId, repositoryOf, type World} from './world.js';
 
 /** Writes that make, repeat, stop or end deployments. */
 
@@ -44,15 +44,17 @@ async function sourceFor(
   commitSha: string | undefined,
   latest: boolean,
 ): Promise<Source> {
-  const repo = service.options.repo;
+  const repo = repositoryOf(world, service);
   if (service.source.image && commitSha === undefined) return imageSource(world, service.source.image);
   if (!repo || !service.source.repo)
     throw refuse(commitSha === undefined ? 'Service has no source to deploy' : 'Commit not found', null);
   const wanted = commitSha ?? (latest ? undefined : service.commit);
   const found =
-    wanted === undefined ? await branchHead(repo.path, service.trigger.branch) : await findCommit(repo.path, wanted);
+    wanted === undefined
+      ? await branchHead(repo.path, service.trigger.branch || repo.branch)
+      : await findCommit(repo.path, wanted);
   if (!found) throw refuse('Commit not found', null);
-  return {kind: 'commit', ...found, repo: service.source.repo, branch: service.trigger.branch};
+  return {kind: 'commit', ...found, repo: service.source.repo, branch: service.trigger.branch || repo.branch};
 }
 
 function imageSource(world: World, image: string): Source {

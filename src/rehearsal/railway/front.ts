@@ -10,13 +10,32 @@ import type {World} from './world.js';
  * The public front of one service: edge rules first, then the deployment that has the traffic. It counts every request
  * for the metrics.
  */
-export interface Front {
+interface Front {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
   close(): Promise<void>;
 }
 
-export async function startFront(world: () => World, serviceId: string): Promise<Front> {
+/** The open fronts by service. */
+export class Fronts {
+  private readonly fronts = new Map<string, Front>();
+
+  async open(world: () => World, serviceId: string): Promise<void> {
+    if (!this.fronts.has(serviceId)) this.fronts.set(serviceId, await startFront(world, serviceId));
+  }
+
+  hostOf(serviceId: string): string | undefined {
+    return this.fronts.get(serviceId)?.host;
+  }
+
+  async close(): Promise<void> {
+    const open = [...this.fronts.values()];
+    this.fronts.clear();
+    await Promise.all(open.map((front) => front.close()));
+  }
+}
+
+async function startFront(world: () => World, serviceId: string): Promise<Front> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((request, response) => {
     const service = world().services.find((candidate) => candidate.id === serviceId)!;

@@ -1,5 +1,6 @@
 import {request as httpRequest} from 'node:http';
 import {type ContainerPlan, childPath, freePort} from './container.js';
+import {isDatabase, openDatabase, withAddresses} from './database-image.js';
 import {logLine, openStep} from './journal.js';
 import type {RailwayImage} from './options.js';
 import type {DeploymentRecord, ServiceRecord} from './records.js';
@@ -15,7 +16,8 @@ export async function startInstance(world: World, service: ServiceRecord, deploy
   const instance = {id: newId(), status: 'CREATED'};
   deployment.instances = [instance];
   await pause(world, world.delays.starting, deployment.abort.signal);
-  if (deployment.source.kind !== 'image' || imageOf(world, deployment)) {
+  if (isDatabase(world, deployment)) await openDatabase(world, service, deployment);
+  else if (deployment.source.kind !== 'image' || imageOf(world, deployment)) {
     const plan = containerPlan(world, service, deployment, await freePort());
     // Taken down while the port was looked for: a process started now would outlive its deployment.
     if (deployment.takenDown) return;
@@ -86,7 +88,7 @@ function containerPlan(
     port,
     env: {
       PATH: childPath(),
-      ...processVariables(world, service, deployment),
+      ...withAddresses(world, processVariables(world, service, deployment)),
       ...(port === 0 ? {} : {PORT: String(port), RAILWAY_REPLICA_ID: deployment.instances[0]?.id ?? ''}),
     },
     onLine: (line, stream) => logLine(world, deployment, line, stream),

@@ -1,11 +1,12 @@
 import {join} from 'node:path';
 import {findCommit, unpackCommit, unpackUpload} from './commits.js';
+import {activateProxy} from './forwarder.js';
 import {healthcheck, imageOf, runPreDeploy, startInstance, supervise, takeDown} from './instance.js';
 import {logBuild, openStep} from './journal.js';
 import type {Cause, DeploymentRecord, ServiceRecord, ServiceSettings, Source, VariableRecord} from './records.js';
 import {type Scripted, takeScripted} from './script.js';
 import {Ended, endInFlight, setStatus} from './status.js';
-import {inBackground, newId, pause, serviceOf, type World} from './world.js';
+import {inBackground, newId, pause, repositoryOf, serviceOf, volumeOf, type World} from './world.js';
 
 /** A deployment's life: from its first status to the moment another one takes its place. */
 
@@ -193,7 +194,7 @@ async function unpack(world: World, plan: DeploymentPlan, deployment: Deployment
   if (plan.source.kind === 'upload') await unpackUpload(plan.source.archive, files);
   else if (plan.source.kind === 'commit')
     await unpackCommit(
-      plan.service.options.repo?.path ?? '',
+      repositoryOf(world, plan.service)?.path ?? '',
       plan.source.commit,
       deployment.settings.rootDirectory,
       files,
@@ -209,7 +210,7 @@ export async function deploy(
 ): Promise<void> {
   setStatus(world, deployment, 'DEPLOYING');
   await preDeploy(world, service, deployment, scripted);
-  if (service.options.volume) await removeOthers(world, service, deployment);
+  if (volumeOf(world, service)) await removeOthers(world, service, deployment);
   await pause(world, world.delays.creating, deployment.abort.signal);
   const created = openStep(world, deployment, 'CREATE_CONTAINER');
   if (scripted?.kind === 'fail' && scripted.in === 'container') {
@@ -256,6 +257,7 @@ function goLive(world: World, service: ServiceRecord, deployment: DeploymentReco
   deployment.onceGood = true;
   setStatus(world, deployment, 'SUCCESS');
   service.serving = deployment;
+  activateProxy(world, service, deployment);
   for (const old of standing(world, service, deployment))
     inBackground(world, retire(world, old, deployment.settings.overlapSeconds * 1_000 + world.delays.removing));
 }
@@ -309,7 +311,7 @@ export async function foreignDeployment(
   afterMs: number,
 ): Promise<DeploymentRecord | undefined> {
   await pause(world, afterMs);
-  const repo = service.options.repo;
+  const repo = repositoryOf(world, service);
   const found = repo && commit ? await findCommit(repo.path, commit) : undefined;
   const source: Source | undefined =
     found && repo ? {kind: 'commit', ...found, repo: repo.fullName, branch: repo.branch} : service.serving?.source;

@@ -63,8 +63,8 @@ function tagsFor(
   const known: Record<string, [string, unknown]> = {
     DEPLOYMENT_ID: ['deploymentId', deploymentId ?? null],
     SERVICE_ID: ['serviceId', serviceId],
-    ENVIRONMENT_ID: ['environmentId', world.options.environmentId],
-    PROJECT_ID: ['projectId', world.options.projectId],
+    ENVIRONMENT_ID: ['environmentId', world.project.environmentId],
+    PROJECT_ID: ['projectId', world.project.projectId],
   };
   const empty = {
     deploymentId: null,

@@ -1,4 +1,5 @@
 import {notAuthorized, refuse} from './access.js';
+import {constructionFields} from './construction-writes.js';
 import {deployAgain, deployFields, deploymentActions} from './deploy-writes.js';
 import type {RootFields} from './graphql.js';
 import type {ServiceRecord} from './records.js';
@@ -24,6 +25,7 @@ export function mutationFields(world: World): RootFields {
     ...deployFields(world),
     ...deploymentActions(world),
     ...settingFields(world),
+    ...constructionFields(world),
     ...variableWrites(world),
     ...patchFields(world),
     ...volumeWrites(world),

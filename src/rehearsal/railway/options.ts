@@ -5,8 +5,8 @@ export type Plan = 'free' | 'hobby' | 'pro';
 export interface RailwayServiceOptions {
   readonly id: string;
   readonly name: string;
-  /** A connected repository; `path` is the local git repository that stands for it. */
-  readonly repo?: {readonly fullName: string; readonly path: string; readonly branch: string};
+  /** A connected repository. */
+  readonly repo?: ConnectedRepository;
   /** An image service. Without an entry in `images` its container is only pretended. */
   readonly image?: string;
   /** Sub-folder of the commit that is the service (the platform's root directory). */
@@ -156,6 +156,27 @@ export interface BucketCredentials {
   readonly urlStyle: string;
 }
 
+/** What the environment of a database image asks for. */
+export interface WantedDatabase {
+  readonly major: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface RunningDatabase {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface ConnectedRepository {
+  /** `owner/name` */
+  readonly fullName: string;
+  /** The local git repository that stands for it. */
+  readonly path: string;
+  readonly branch: string;
+}
+
 export interface RailwayStandInOptions {
   readonly tokens: {readonly project?: string; readonly workspace?: string; readonly account?: string};
   readonly projectId: string;
@@ -163,6 +184,10 @@ export interface RailwayStandInOptions {
   readonly services: readonly RailwayServiceOptions[];
   readonly sharedVariables?: Readonly<Record<string, string>>;
   readonly images?: Readonly<Record<string, RailwayImage>>;
+  /** What a repository that is connected through the API means, beside those of `services`. */
+  readonly repositories?: readonly ConnectedRepository[];
+  /** Starts the server of a PostgreSQL image; without it such a container is only pretended. */
+  readonly startDatabase?: (wanted: WantedDatabase) => Promise<RunningDatabase>;
   readonly buckets?: ReadonlyArray<{
     readonly id: string;
     readonly name: string;

@@ -22,6 +22,7 @@ import {
   projectView,
   serviceInstanceView,
   serviceView,
+  tcpProxyView,
   triggerView,
   volumeInstanceView,
 } from './views.js';
@@ -47,11 +48,11 @@ function only(access: Access, ...subjects: ReadonlyArray<Access['subject']>): vo
 }
 
 function identityFields(world: World): RootFields {
-  const {projectId, environmentId} = world.options;
   const workspaces = [{id: 'workspace-rehearsal', name: 'Rehearsal'}];
   return {
     projectToken: (_args, access) => {
       only(access, 'project');
+      const {projectId, environmentId} = world.project;
       return {
         id: 'project-token',
         name: 'rehearsal',
@@ -105,7 +106,10 @@ function projectFields(world: World): RootFields {
       const service = scopedService(world, args);
       return connection(service.source.repo ? [service] : [], (one) => triggerView(world, one), args);
     },
-    tcpProxies: (scope: Scope) => tcpProxies(world, scopedService(world, scope)),
+    tcpProxies: (scope: Scope) => {
+      const service = scopedService(world, scope);
+      return service.tcpProxy ? [tcpProxyView(world, service, service.tcpProxy)] : [];
+    },
     environmentStagedChanges: (scope: Scope) => {
       inScope(world, scope);
       const nowMs = world.now();
@@ -129,22 +133,6 @@ function projectFields(world: World): RootFields {
       return world.buckets.has(bucketId) ? {objectCount: 0, sizeBytes: 0} : null;
     },
   };
-}
-
-function tcpProxies(world: World, service: ServiceRecord): unknown[] {
-  const proxy = service.tcpProxy;
-  if (!proxy) return [];
-  return [
-    {
-      id: `proxy-${service.id}`,
-      ...proxy,
-      serviceId: service.id,
-      environmentId: world.options.environmentId,
-      createdAt: iso(0),
-      updatedAt: iso(0),
-      deletedAt: null,
-    },
-  ];
 }
 
 interface DeploymentList {

@@ -1,6 +1,6 @@
 import type {Container} from './container.js';
 import type {EdgeRules} from './edge-rules.js';
-import type {RailwayServiceOptions} from './options.js';
+import type {RailwayServiceOptions, RailwayStandInOptions} from './options.js';
 
 /** What the stand-in remembers: plain data, changed in place. */
 
@@ -112,6 +112,8 @@ export interface DeploymentRecord {
   readonly buildLogs: LogRow[];
   readonly logs: LogRow[];
   container?: Container;
+  /** Where the database of a database image listens. */
+  databasePort?: number;
   /** Set once its end has begun, so that an exit of its process is not a crash. */
   takenDown?: boolean;
   /** Ends whatever the deployment is doing; the reason is what its status becomes. */
@@ -169,12 +171,39 @@ export interface ServiceRecord {
     readonly proxyPort: number;
     readonly applicationPort: number;
     syncStatus: string;
+    /** How many deployments there were when it was made: only a later one makes it ACTIVE. */
+    readonly after?: number;
   };
+  /** It has a domain of the platform's; its front is that domain. */
+  publicDomain: boolean;
+  /** Port that domain leads to, when one was said. */
+  domainPort?: number;
+  readonly customDomains: CustomDomainRecord[];
   readonly requests: RequestRecord[];
   /** What `latestDeployment` names. */
   latest?: DeploymentRecord;
   readonly createdAtMs: number;
   updatedAtMs: number;
+}
+
+export interface CustomDomainRecord {
+  readonly id: string;
+  readonly domain: string;
+  readonly targetPort?: number;
+  /** First label of the platform's name that the domain's CNAME must lead to. */
+  readonly target: string;
+  /** The DNS records were seen. */
+  verified: boolean;
+  readonly createdAtMs: number;
+}
+
+/** The one project of a stand-in: when it is deleted, another one may take its place. */
+export interface ProjectRecord {
+  readonly projectId: string;
+  readonly environmentId: string;
+  readonly name: string;
+  /** Tokens that are accepted; none once it is deleted. */
+  readonly tokens: RailwayStandInOptions['tokens'];
 }
 
 export interface BackupRecord {

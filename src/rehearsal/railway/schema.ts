@@ -42,6 +42,7 @@ type Query {
 }
 
 type Mutation {
+  customDomainCreate(input: CustomDomainCreateInput!): CustomDomain!
   deploymentApprove(id: String!): Boolean!
   deploymentCancel(id: String!): Boolean!
   deploymentRedeploy(id: String!, usePreviousImageTag: Boolean): Deployment!
@@ -54,16 +55,20 @@ type Mutation {
   environmentPatchCommitStaged(commitMessage: String, environmentId: String!, skipDeploys: Boolean): String!
   environmentStageChanges(environmentId: String!, input: EnvironmentConfig!, merge: Boolean): EnvironmentPatch!
   environmentTriggersDeploy(input: EnvironmentTriggersDeployInput!): Boolean!
+  serviceCreate(input: ServiceCreateInput!): Service!
+  serviceDomainCreate(input: ServiceDomainCreateInput!): ServiceDomain!
   serviceInstanceAutoDeployUpdate(input: ServiceInstanceAutoDeployUpdateInput!): ServiceInstanceAutoDeployUpdateResult!
   serviceInstanceDeploy(commitSha: String, environmentId: String!, latestCommit: Boolean, serviceId: String!): Boolean!
   serviceInstanceDeployV2(commitSha: String, environmentId: String!, serviceId: String!): String!
   serviceInstanceRedeploy(environmentId: String!, serviceId: String!): Boolean!
   serviceInstanceUpdate(environmentId: String, input: ServiceInstanceUpdateInput!, serviceId: String!): Boolean!
   setServiceUnderAttackMode(input: SetServiceUnderAttackModeInput!): EdgeConfig!
+  tcpProxyCreate(input: TCPProxyCreateInput!): TCPProxy!
   updateServiceEdgeRules(input: UpdateServiceEdgeRulesInput!): EdgeConfig!
   variableCollectionUpsert(input: VariableCollectionUpsertInput!): Boolean!
   variableDelete(input: VariableDeleteInput!): Boolean!
   variableUpsert(input: VariableUpsertInput!): Boolean!
+  volumeCreate(input: VolumeCreateInput!): Volume!
   volumeInstanceBackupCreate(name: String, volumeInstanceId: String!): WorkflowId!
   volumeInstanceBackupDelete(volumeInstanceBackupId: String!, volumeInstanceId: String!): WorkflowId!
   volumeInstanceBackupLock(volumeInstanceBackupId: String!, volumeInstanceId: String!): Boolean!
@@ -118,6 +123,15 @@ enum Builder {
   RAILPACK
 }
 
+enum CertificateStatus {
+  CERTIFICATE_STATUS_TYPE_ISSUE_FAILED
+  CERTIFICATE_STATUS_TYPE_ISSUING
+  CERTIFICATE_STATUS_TYPE_UNSPECIFIED
+  CERTIFICATE_STATUS_TYPE_VALID
+  CERTIFICATE_STATUS_TYPE_VALIDATING_OWNERSHIP
+  UNRECOGNIZED
+}
+
 type CustomDomain {
   createdAt: DateTime
   deletedAt: DateTime
@@ -127,9 +141,26 @@ type CustomDomain {
   isRailwayDomain: Boolean!
   projectId: String
   serviceId: String!
+  status: CustomDomainStatus!
   syncStatus: CustomDomainSyncStatus!
   targetPort: Int
   updatedAt: DateTime
+}
+
+input CustomDomainCreateInput {
+  domain: String!
+  environmentId: String!
+  projectId: String!
+  serviceId: String!
+  targetPort: Int
+}
+
+type CustomDomainStatus {
+  certificateStatus: CertificateStatus!
+  dnsRecords: [DNSRecords!]!
+  verificationDnsHost: String
+  verificationToken: String
+  verified: Boolean!
 }
 
 enum CustomDomainSyncStatus {
@@ -139,6 +170,40 @@ enum CustomDomainSyncStatus {
   DELETING
   UNSPECIFIED
   UPDATING
+}
+
+enum DNSRecordPurpose {
+  DNS_RECORD_PURPOSE_ACME_DNS01_CHALLENGE
+  DNS_RECORD_PURPOSE_TRAFFIC_ROUTE
+  DNS_RECORD_PURPOSE_UNSPECIFIED
+  UNRECOGNIZED
+}
+
+enum DNSRecordStatus {
+  DNS_RECORD_STATUS_PROPAGATED
+  DNS_RECORD_STATUS_REQUIRES_UPDATE
+  DNS_RECORD_STATUS_UNSPECIFIED
+  UNRECOGNIZED
+}
+
+enum DNSRecordType {
+  DNS_RECORD_TYPE_A
+  DNS_RECORD_TYPE_CNAME
+  DNS_RECORD_TYPE_NS
+  DNS_RECORD_TYPE_TXT
+  DNS_RECORD_TYPE_UNSPECIFIED
+  UNRECOGNIZED
+}
+
+type DNSRecords {
+  currentValue: String!
+  fqdn: String!
+  hostlabel: String!
+  purpose: DNSRecordPurpose!
+  recordType: DNSRecordType!
+  requiredValue: String!
+  status: DNSRecordStatus!
+  zone: String!
 }
 
 scalar DateTime
@@ -665,6 +730,19 @@ type Service {
   updatedAt: DateTime!
 }
 
+input ServiceCreateInput {
+  branch: String
+  environmentId: String
+  icon: String
+  name: String
+  projectId: String!
+  registryCredentials: RegistryCredentialsInput
+  source: ServiceSourceInput
+  templateId: String
+  templateServiceId: String
+  variables: EnvironmentVariables
+}
+
 type ServiceDomain {
   createdAt: DateTime
   deletedAt: DateTime
@@ -677,6 +755,12 @@ type ServiceDomain {
   syncStatus: ServiceDomainSyncStatus!
   targetPort: Int
   updatedAt: DateTime
+}
+
+input ServiceDomainCreateInput {
+  environmentId: String!
+  serviceId: String!
+  targetPort: Int
 }
 
 enum ServiceDomainSyncStatus {
@@ -809,6 +893,12 @@ type TCPProxy {
   updatedAt: DateTime
 }
 
+input TCPProxyCreateInput {
+  applicationPort: Int!
+  environmentId: String!
+  serviceId: String!
+}
+
 enum TCPProxySyncStatus {
   ACTIVE
   CREATING
@@ -879,6 +969,14 @@ type Volume {
   id: ID!
   name: String!
   projectId: String!
+}
+
+input VolumeCreateInput {
+  environmentId: String
+  mountPath: String!
+  projectId: String!
+  region: String
+  serviceId: String
 }
 
 type VolumeInstance {

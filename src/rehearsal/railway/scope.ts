@@ -12,8 +12,8 @@ export interface Scope {
 
 /** Refuses foreign ids. */
 export function inScope(world: World, scope: Scope): void {
-  if (scope.projectId != null && scope.projectId !== world.options.projectId) throw notAuthorized();
-  if (scope.environmentId != null && scope.environmentId !== world.options.environmentId) throw notAuthorized();
+  if (scope.projectId != null && scope.projectId !== world.project.projectId) throw notAuthorized();
+  if (scope.environmentId != null && scope.environmentId !== world.project.environmentId) throw notAuthorized();
   if (scope.serviceId != null && !serviceOf(world, scope.serviceId)) throw notAuthorized();
 }
 

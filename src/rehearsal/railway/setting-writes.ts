@@ -4,7 +4,7 @@ import type {RootFields} from './graphql.js';
 import type {ServiceRecord, ServiceSettings} from './records.js';
 import {type Scope, scopedService} from './scope.js';
 import {edgeConfigView, triggerView} from './views.js';
-import {inBackground, newId, pause, type World} from './world.js';
+import {inBackground, newId, pause, repositoryOf, type World} from './world.js';
 
 /** Writes that store settings: of the service, its trigger and its edge. They start no deployment. */
 
@@ -81,7 +81,7 @@ export function updateService(world: World, service: ServiceRecord, input: Updat
     ...rest
   } = given(input);
   if (source?.image) service.source = {image: source.image};
-  else if (source?.repo) service.source = {repo: source.repo};
+  else if (source?.repo) connect(world, service, source.repo);
   const {
     healthcheckPath,
     overlapSeconds,
@@ -114,6 +114,13 @@ export function updateService(world: World, service: ServiceRecord, input: Updat
     other: {...service.settings.other, ...other},
   };
   service.updatedAtMs = world.now();
+}
+
+/** A connected repository comes with its trigger, on the repository's own branch. */
+function connect(world: World, service: ServiceRecord, repo: string): void {
+  service.source = {repo};
+  const branch = service.trigger.branch || (repositoryOf(world, service)?.branch ?? '');
+  service.trigger = {...service.trigger, repository: repo, branch};
 }
 
 function words(command: unknown): string[] {

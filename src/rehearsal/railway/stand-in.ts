@@ -2,7 +2,8 @@ import {mkdir} from 'node:fs/promises';
 import {type StandIn, startStandIn} from '../stand-in.js';
 import {answer, type GraphqlFault, nameOf} from './api.js';
 import {controls, type RailwayControls} from './controls.js';
-import {type Front, startFront} from './front.js';
+import {closeDatabases} from './database-image.js';
+import {Fronts} from './front.js';
 import type {RailwayStandInOptions} from './options.js';
 import {createWorld} from './world.js';
 
@@ -25,12 +26,8 @@ export interface RailwayStandIn extends StandIn, RailwayControls {
  */
 export async function startRailway(options: RailwayStandInOptions): Promise<RailwayStandIn> {
   await mkdir(options.workDir, {recursive: true});
-  const fronts = new Map<string, Front>();
-  const world = createWorld(options, (id) => fronts.get(id)?.host);
-  for (const service of options.services) {
-    if (service.publicDomain ?? service.volume === undefined)
-      fronts.set(service.id, await startFront(() => world, service.id));
-  }
+  const world = createWorld(options, new Fronts());
+  for (const service of world.services) if (service.publicDomain) await world.fronts.open(() => world, service.id);
   const graphqlFaults: GraphqlFault[] = [];
   const api = await startStandIn((exchange) => answer(world, graphqlFaults, exchange), {
     port: options.port,
@@ -38,11 +35,11 @@ export async function startRailway(options: RailwayStandInOptions): Promise<Rail
   });
   const close = async () => {
     world.closing.abort(new Error('the stand-in is closing'));
-    await Promise.all([api.close(), ...[...fronts.values()].map((front) => front.close())]);
+    await Promise.all([api.close(), world.fronts.close(), closeDatabases(world)]);
     await world.containers.close();
     await Promise.allSettled(world.running);
   };
-  return Object.assign(controls(world, fronts), {
+  return Object.assign(controls(world), {
     url: api.url,
     requests: api.requests,
     faults: api.faults,

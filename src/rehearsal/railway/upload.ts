@@ -14,7 +14,7 @@ const maxBytes = 100 * 1024 * 1024;
 export function acceptUpload(world: World, access: Access, {url, body, response, request}: Exchange): void {
   const [, projectId, environmentId] = uploadPath.exec(url.pathname) ?? [];
   const service = serviceOf(world, url.searchParams.get('serviceId') ?? '');
-  const foreign = projectId !== world.options.projectId || environmentId !== world.options.environmentId || !service;
+  const foreign = projectId !== world.project.projectId || environmentId !== world.project.environmentId || !service;
   if (access.refusal || foreign) return void sendJson(response, 401, {message: access.refusal ?? 'Not Authorized'});
   if (body.length > maxBytes) return void tooLarge(response);
   const gzipped = body[0] === 0x1f && body[1] === 0x8b;

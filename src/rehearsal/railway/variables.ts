@@ -1,5 +1,5 @@
 import type {DeploymentRecord, ServiceRecord, Source, VariableRecord} from './records.js';
-import type {World} from './world.js';
+import {volumeOf, type World} from './world.js';
 
 /** Rendering of variables: references to other services, to shared ones and to the service's own. */
 
@@ -62,14 +62,16 @@ function resolve(world: World, service: ServiceRecord, own: Values, name: string
 
 function provided(world: World, service: ServiceRecord): Values {
   const host = world.hostOf(service.id);
+  const volume = volumeOf(world, service);
   const proxy = service.tcpProxy?.syncStatus === 'ACTIVE' ? service.tcpProxy : undefined;
   return {
-    RAILWAY_PROJECT_ID: world.options.projectId,
-    RAILWAY_ENVIRONMENT_ID: world.options.environmentId,
+    RAILWAY_PROJECT_ID: world.project.projectId,
+    RAILWAY_ENVIRONMENT_ID: world.project.environmentId,
     RAILWAY_ENVIRONMENT_NAME: 'production',
     RAILWAY_SERVICE_ID: service.id,
     RAILWAY_SERVICE_NAME: service.name,
     RAILWAY_PRIVATE_DOMAIN: `${service.name.toLowerCase()}.railway.internal`,
+    ...(volume ? {RAILWAY_VOLUME_NAME: volume.volumeId, RAILWAY_VOLUME_MOUNT_PATH: volume.mountPath} : {}),
     ...(host ? {RAILWAY_PUBLIC_DOMAIN: host} : {}),
     ...(proxy ? {RAILWAY_TCP_PROXY_DOMAIN: proxy.domain, RAILWAY_TCP_PROXY_PORT: String(proxy.proxyPort)} : {}),
   };

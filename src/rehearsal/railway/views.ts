@@ -1,5 +1,13 @@
 import {refuse} from './access.js';
-import type {DeploymentRecord, LogRow, PatchRecord, RequestRecord, ServiceRecord, VolumeRecord} from './records.js';
+import type {
+  CustomDomainRecord,
+  DeploymentRecord,
+  LogRow,
+  PatchRecord,
+  RequestRecord,
+  ServiceRecord,
+  VolumeRecord,
+} from './records.js';
 import {referencesIn} from './variables.js';
 import {activeDeployments, canRollback, serviceOf, type World} from './world.js';
 
@@ -60,9 +68,9 @@ export function deploymentView(world: World, d: DeploymentRecord): View {
     meta: metaOf(d),
     instances: d.instances,
     snapshotId: d.snapshotId,
-    projectId: world.options.projectId,
+    projectId: world.project.projectId,
     serviceId: d.serviceId,
-    environmentId: world.options.environmentId,
+    environmentId: world.project.environmentId,
     suggestAddServiceDomain: false,
     service: () => serviceView(world, serviceOf(world, d.serviceId)!),
     environment: () => environmentView(world),
@@ -96,7 +104,7 @@ export function serviceView(world: World, service: ServiceRecord): View {
   return {
     id: service.id,
     name: service.name,
-    projectId: world.options.projectId,
+    projectId: world.project.projectId,
     createdAt: iso(service.createdAtMs),
     updatedAt: iso(service.updatedAtMs),
     deletedAt: null,
@@ -110,7 +118,7 @@ export function serviceInstanceView(world: World, service: ServiceRecord): View 
     id: service.instanceId,
     serviceId: service.id,
     serviceName: service.name,
-    environmentId: world.options.environmentId,
+    environmentId: world.project.environmentId,
     createdAt: iso(service.createdAtMs),
     updatedAt: iso(service.updatedAtMs),
     deletedAt: null,
@@ -146,6 +154,22 @@ export function serviceInstanceView(world: World, service: ServiceRecord): View 
   };
 }
 
+export function tcpProxyView(
+  world: World,
+  service: ServiceRecord,
+  proxy: NonNullable<ServiceRecord['tcpProxy']>,
+): View {
+  return {
+    id: `proxy-${service.id}`,
+    ...proxy,
+    serviceId: service.id,
+    environmentId: world.project.environmentId,
+    createdAt: iso(0),
+    updatedAt: iso(0),
+    deletedAt: null,
+  };
+}
+
 export function edgeConfigView(service: ServiceRecord): View {
   return {
     id: service.edge.id,
@@ -158,8 +182,8 @@ export function edgeConfigView(service: ServiceRecord): View {
 export function domainsView(world: World, service: ServiceRecord): View {
   const host = world.hostOf(service.id);
   const common = {
-    environmentId: world.options.environmentId,
-    projectId: world.options.projectId,
+    environmentId: world.project.environmentId,
+    projectId: world.project.projectId,
     serviceId: service.id,
     targetPort: null,
     syncStatus: 'ACTIVE',
@@ -168,18 +192,54 @@ export function domainsView(world: World, service: ServiceRecord): View {
     deletedAt: null,
   };
   return {
-    serviceDomains: host ? [{...common, id: `domain-${service.id}`, domain: host, suffix: null}] : [],
-    customDomains: (service.options.customDomains ?? []).map((domain, i) => ({
-      ...common,
-      id: `custom-${service.id}-${i}`,
-      domain,
-      isRailwayDomain: false,
-    })),
+    serviceDomains: host
+      ? [{...common, id: `domain-${service.id}`, domain: host, suffix: null, targetPort: service.domainPort ?? null}]
+      : [],
+    customDomains: service.customDomains.map((one) => customDomainView(world, service, one)),
+  };
+}
+
+export function customDomainView(world: World, service: ServiceRecord, one: CustomDomainRecord): View {
+  return {
+    id: one.id,
+    domain: one.domain,
+    environmentId: world.project.environmentId,
+    projectId: world.project.projectId,
+    serviceId: service.id,
+    targetPort: one.targetPort ?? null,
+    syncStatus: 'ACTIVE',
+    isRailwayDomain: false,
+    createdAt: iso(one.createdAtMs),
+    updatedAt: iso(one.createdAtMs),
+    deletedAt: null,
+    status: {
+      verified: one.verified,
+      certificateStatus: one.verified
+        ? 'CERTIFICATE_STATUS_TYPE_VALID'
+        : 'CERTIFICATE_STATUS_TYPE_VALIDATING_OWNERSHIP',
+      verificationDnsHost: `_railway-verify.${one.domain.split('.')[0]}`,
+      verificationToken: `railway-verify=${one.target}`,
+      dnsRecords: [dnsRecordView(one)],
+    },
+  };
+}
+
+function dnsRecordView({domain, target, verified}: CustomDomainRecord): View {
+  const [hostlabel = '', ...zone] = domain.split('.');
+  return {
+    hostlabel,
+    zone: zone.join('.'),
+    fqdn: domain,
+    recordType: 'DNS_RECORD_TYPE_CNAME',
+    purpose: 'DNS_RECORD_PURPOSE_TRAFFIC_ROUTE',
+    requiredValue: `${target}.up.railway.app`,
+    currentValue: verified ? `${target}.up.railway.app` : '',
+    status: verified ? 'DNS_RECORD_STATUS_PROPAGATED' : 'DNS_RECORD_STATUS_REQUIRES_UPDATE',
   };
 }
 
 export function environmentView(world: World): View {
-  const {environmentId, projectId} = world.options;
+  const {environmentId, projectId} = world.project;
   return {
     id: environmentId,
     name: 'production',
@@ -221,7 +281,7 @@ function variableNames(world: World): View[] {
       name,
       isSealed: sealed,
       serviceId,
-      environmentId: world.options.environmentId,
+      environmentId: world.project.environmentId,
       references: sealed ? [] : referencesIn(value),
       createdAt: iso(0),
       updatedAt: iso(0),
@@ -236,8 +296,8 @@ export function triggerView(world: World, service: ServiceRecord): View {
     branch,
     checkSuites,
     repository,
-    environmentId: world.options.environmentId,
-    projectId: world.options.projectId,
+    environmentId: world.project.environmentId,
+    projectId: world.project.projectId,
     serviceId: service.id,
     provider: 'github',
     validCheckSuites: checkSuites ? 1 : 0,
@@ -245,10 +305,11 @@ export function triggerView(world: World, service: ServiceRecord): View {
 }
 
 export function projectView(world: World): View {
-  const {projectId, environmentId, buckets = []} = world.options;
+  const {projectId, environmentId, name} = world.project;
+  const {buckets = []} = world.options;
   return {
     id: projectId,
-    name: 'rehearsal',
+    name,
     createdAt: iso(0),
     updatedAt: iso(0),
     primaryEnvironmentId: environmentId,
@@ -257,16 +318,16 @@ export function projectView(world: World): View {
     environments: (page: Page) => connection([0], () => environmentView(world), page),
     services: (page: Page) => connection(world.services, (service) => serviceView(world, service), page),
     buckets: (page: Page) =>
-      connection(buckets, ({id, name}) => ({id, name, projectId, createdAt: iso(0), updatedAt: iso(0)}), page),
+      connection(buckets, (bucket) => ({...bucket, projectId, createdAt: iso(0), updatedAt: iso(0)}), page),
     volumes: (page: Page) => connection(world.volumes, (volume) => volumeView(world, volume), page),
   };
 }
 
-function volumeView(world: World, volume: VolumeRecord): View {
+export function volumeView(world: World, volume: VolumeRecord): View {
   return {
     id: volume.volumeId,
     name: volume.volumeId,
-    projectId: world.options.projectId,
+    projectId: world.project.projectId,
     createdAt: iso(volume.createdAtMs),
   };
 }
@@ -276,7 +337,7 @@ export function volumeInstanceView(world: World, volume: VolumeRecord): View {
     id: volume.id,
     volumeId: volume.volumeId,
     serviceId: volume.mounted ? (volume.serviceId ?? null) : null,
-    environmentId: world.options.environmentId,
+    environmentId: world.project.environmentId,
     mountPath: volume.mountPath,
     state: volume.state,
     currentSizeMB: volume.usedMB,
@@ -298,7 +359,7 @@ export function patchView(world: World, patch: PatchRecord): View {
     createdAt: iso(patch.createdAtMs),
     updatedAt: iso(patch.updatedAtMs),
     appliedAt: maybeIso(patch.appliedAtMs),
-    environmentId: world.options.environmentId,
+    environmentId: world.project.environmentId,
     message: patch.message ?? null,
     lastAppliedError: null,
   };
@@ -313,9 +374,9 @@ export function logView(world: World, serviceId: string, row: LogRow): View {
     tags: {
       deploymentId: row.deploymentId,
       deploymentInstanceId: row.instanceId ?? null,
-      environmentId: world.options.environmentId,
+      environmentId: world.project.environmentId,
       pluginId: null,
-      projectId: world.options.projectId,
+      projectId: world.project.projectId,
       serviceId,
       snapshotId: null,
     },

@@ -1,8 +1,11 @@
 import {randomUUID} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Containers} from './container.js';
+import type {Forwarder} from './forwarder.js';
+import type {Fronts} from './front.js';
 import {
   type BucketCredentials,
+  type ConnectedRepository,
   defaultAnswers,
   imageRetentionMs,
   measuredDelays,
@@ -11,11 +14,13 @@ import {
   type RailwayDelays,
   type RailwayServiceOptions,
   type RailwayStandInOptions,
+  type RunningDatabase,
   rehearsalDelays,
 } from './options.js';
 import type {
   DeploymentRecord,
   PatchRecord,
+  ProjectRecord,
   ServiceRecord,
   ServiceSettings,
   VariableRecord,
@@ -27,6 +32,7 @@ import type {Scripted} from './script.js';
 /** All that one stand-in knows, and its clock. */
 export interface World {
   readonly options: RailwayStandInOptions;
+  project: ProjectRecord;
   readonly plan: Plan;
   readonly delays: RailwayDelays;
   readonly answers: RailwayAnswers;
@@ -48,7 +54,12 @@ export interface World {
   readonly closing: AbortController;
   /** Background work that `close` waits for. */
   readonly running: Set<Promise<unknown>>;
-  /** Address of a service's public front, without scheme. */
+  readonly fronts: Fronts;
+  /** Open TCP proxies by service. */
+  readonly forwarders: Map<string, Forwarder>;
+  /** Database servers by the volume that holds their data. */
+  readonly databases: Map<string, Promise<RunningDatabase>>;
+  /** The platform's own domain of a service, without scheme. */
   hostOf(serviceId: string): string | undefined;
   /** When API requests of the last hour came, for the quota. */
   readonly asked: number[];
@@ -71,25 +82,28 @@ export interface SeededMetric {
   readonly values: ReadonlyArray<{readonly ts: number; readonly value: number}>;
 }
 
-export function createWorld(options: RailwayStandInOptions, hostOf: World['hostOf']): World {
+export function createWorld(options: RailwayStandInOptions, fronts: Fronts): World {
   const clock = options.now ?? Date.now;
   let offsetMs = 0;
   const now = () => clock() + offsetMs;
+  const {projectId, environmentId, tokens} = options;
+  const services = options.services.map((service) => serviceRecord(service, now()));
   return {
     options,
+    project: {projectId, environmentId, name: 'rehearsal', tokens},
     plan: options.plan ?? 'hobby',
     delays: {
       ...(options.pace === undefined ? rehearsalDelays : scaled(measuredDelays, options.pace)),
       ...options.delaysMs,
     },
     answers: {...defaultAnswers, ...options.answers},
-    services: options.services.map((service) => serviceRecord(service, now())),
+    services,
     deployments: [],
     containers: new Containers(),
     script: [],
     sharedVariables: variableRecords(options.sharedVariables ?? {}),
     volumes: options.services.flatMap((service) =>
-      service.volume ? [volumeRecord(service, service.volume, now())] : [],
+      service.volume ? [volumeRecord(service.id, service.volume, now())] : [],
     ),
     workflows: [],
     changes: [],
@@ -101,7 +115,10 @@ export function createWorld(options: RailwayStandInOptions, hostOf: World['hostO
     closing: new AbortController(),
     running: new Set(),
     asked: [],
-    hostOf,
+    fronts,
+    forwarders: new Map(),
+    databases: new Map(),
+    hostOf: (id) => (services.find((service) => service.id === id)?.publicDomain ? fronts.hostOf(id) : undefined),
     now,
     advance: (ms) => {
       offsetMs += ms;
@@ -113,7 +130,7 @@ function scaled(delays: RailwayDelays, pace: number): RailwayDelays {
   return Object.fromEntries(Object.entries(delays).map(([name, ms]) => [name, ms * pace])) as unknown as RailwayDelays;
 }
 
-function serviceRecord(options: RailwayServiceOptions, nowMs: number): ServiceRecord {
+export function serviceRecord(options: RailwayServiceOptions, nowMs: number): ServiceRecord {
   return {
     id: options.id,
     name: options.name,
@@ -132,6 +149,14 @@ function serviceRecord(options: RailwayServiceOptions, nowMs: number): ServiceRe
     },
     edge: {id: `edge-${options.id}`, rules: null, inForce: null},
     tcpProxy: options.tcpProxy && {...options.tcpProxy, syncStatus: 'ACTIVE'},
+    publicDomain: options.publicDomain ?? options.volume === undefined,
+    customDomains: (options.customDomains ?? []).map((domain, i) => ({
+      id: `custom-${options.id}-${i}`,
+      domain,
+      target: `custom-${i}`,
+      verified: true,
+      createdAtMs: nowMs,
+    })),
     requests: [],
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
@@ -156,15 +181,15 @@ function settingsOf(options: RailwayServiceOptions): ServiceSettings {
   };
 }
 
-function volumeRecord(
-  service: RailwayServiceOptions,
+export function volumeRecord(
+  serviceId: string,
   volume: NonNullable<RailwayServiceOptions['volume']>,
   nowMs: number,
 ): VolumeRecord {
   return {
-    id: `volume-instance-${service.id}`,
-    volumeId: `volume-${service.id}`,
-    serviceId: service.id,
+    id: `volume-instance-${serviceId}`,
+    volumeId: `volume-${serviceId}`,
+    serviceId,
     mounted: true,
     mountPath: volume.mountPath,
     state: 'READY',
@@ -189,6 +214,16 @@ export function variableRecords(
 
 export function serviceOf(world: World, id: string): ServiceRecord | undefined {
   return world.services.find((service) => service.id === id);
+}
+
+/** The local repository behind the one a service is connected to. */
+export function repositoryOf(world: World, service: ServiceRecord): ConnectedRepository | undefined {
+  const known = [...(world.options.repositories ?? []), ...world.options.services.flatMap(({repo}) => repo ?? [])];
+  return known.find(({fullName}) => fullName === service.source.repo) ?? service.options.repo;
+}
+
+export function volumeOf(world: World, service: ServiceRecord): VolumeRecord | undefined {
+  return world.volumes.find((volume) => volume.mounted && volume.serviceId === service.id);
 }
 
 export function newId(): string {
