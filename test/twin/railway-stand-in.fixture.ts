@@ -49,7 +49,7 @@ export interface Answer {
   readonly errors?: ReadonlyArray<{message: string; traceId?: string; path?: string[]; extensions: {code?: string}}>;
 }
 
-const fastDelays = {
+export const fastDelays = {
   initializing: 5,
   building: 10,
   creating: 5,

@@ -322,6 +322,10 @@ export const trafficDocument = document<
 }`,
 );
 
+const settingFields = `serviceName source { repo image } builder buildCommand dockerfilePath rootDirectory railwayConfigFile watchPatterns
+    startCommand preDeployCommand cronSchedule healthcheckPath healthcheckTimeout overlapSeconds drainingSeconds
+    numReplicas region restartPolicyType restartPolicyMaxRetries sleepApplication`;
+
 export const settingsDocument = document<
   {serviceInstance: Record<string, unknown>; own: unknown; shared: unknown},
   ServiceScope
@@ -330,13 +334,138 @@ export const settingsDocument = document<
   'serviceSettings',
   `($projectId: String!, $environmentId: String!, $serviceId: String!) {
   serviceInstance(environmentId: $environmentId, serviceId: $serviceId) {
-    serviceName source { repo image } builder buildCommand dockerfilePath rootDirectory railwayConfigFile watchPatterns
-    startCommand preDeployCommand cronSchedule healthcheckPath healthcheckTimeout overlapSeconds drainingSeconds
-    numReplicas region restartPolicyType restartPolicyMaxRetries sleepApplication
+    ${settingFields}
   }
   own: variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId, unrendered: true)
   shared: variables(projectId: $projectId, environmentId: $environmentId, unrendered: true)
 }`,
+);
+
+/** The same without the variables, for reading back what was written. */
+export const instanceSettingsDocument = document<
+  {serviceInstance: Record<string, unknown>},
+  {environmentId: string; serviceId: string}
+>(
+  'query',
+  'instanceSettings',
+  `($environmentId: String!, $serviceId: String!) { serviceInstance(environmentId: $environmentId, serviceId: $serviceId) {
+    ${settingFields}
+  } }`,
+);
+
+/** Unrendered; the environment's shared ones without a service. */
+export const variablesDocument = document<
+  {variables: unknown},
+  {projectId: string; environmentId: string; serviceId?: string}
+>(
+  'query',
+  'variables',
+  '($projectId: String!, $environmentId: String!, $serviceId: String) { variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId, unrendered: true) }',
+);
+
+export const createServiceDocument = document<
+  {serviceCreate: {id: string} | null},
+  {input: {projectId: string; environmentId: string; name: string; variables: Readonly<Record<string, string>>}}
+>('mutation', 'serviceCreate', '($input: ServiceCreateInput!) { serviceCreate(input: $input) { id } }');
+
+export const setVariablesDocument = document<
+  {variableCollectionUpsert: boolean},
+  {
+    input: {
+      projectId: string;
+      environmentId: string;
+      serviceId?: string;
+      variables: Readonly<Record<string, string>>;
+      skipDeploys: true;
+    };
+  }
+>(
+  'mutation',
+  'variableCollectionUpsert',
+  '($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }',
+);
+
+export const setSettingsDocument = document<
+  {serviceInstanceUpdate: boolean},
+  {environmentId: string; serviceId: string; input: Readonly<Record<string, unknown>>}
+>(
+  'mutation',
+  'serviceInstanceSettings',
+  '($environmentId: String!, $serviceId: String!, $input: ServiceInstanceUpdateInput!) { serviceInstanceUpdate(environmentId: $environmentId, serviceId: $serviceId, input: $input) }',
+);
+
+export const createVolumeDocument = document<
+  {volumeCreate: {id: string} | null},
+  {input: ServiceScope & {mountPath: string}}
+>('mutation', 'volumeCreate', '($input: VolumeCreateInput!) { volumeCreate(input: $input) { id } }');
+
+export interface RawProxy {
+  readonly applicationPort: number;
+  readonly domain: string;
+  readonly proxyPort: number;
+  readonly syncStatus: string;
+}
+
+export const proxiesDocument = document<{tcpProxies: readonly RawProxy[]}, {environmentId: string; serviceId: string}>(
+  'query',
+  'tcpProxies',
+  '($environmentId: String!, $serviceId: String!) { tcpProxies(environmentId: $environmentId, serviceId: $serviceId) { applicationPort domain proxyPort syncStatus } }',
+);
+
+/**
+ * Deprecated in favour of staged changes, since it takes a deployment to come into force. Here one follows anyway, and a
+ * staged change would carry along whatever somebody else has staged in the environment.
+ */
+export const createProxyDocument = document<
+  {tcpProxyCreate: {id: string} | null},
+  {input: {environmentId: string; serviceId: string; applicationPort: number}}
+>('mutation', 'tcpProxyCreate', '($input: TCPProxyCreateInput!) { tcpProxyCreate(input: $input) { id } }');
+
+export interface RawCustomDomain {
+  readonly domain: string;
+  readonly status?: {
+    readonly verified: boolean;
+    readonly verificationDnsHost?: string | null;
+    readonly verificationToken?: string | null;
+    readonly dnsRecords: ReadonlyArray<{
+      readonly fqdn: string;
+      readonly recordType: string;
+      readonly requiredValue: string;
+      readonly status: string;
+    }>;
+  } | null;
+}
+
+export const domainRecordsDocument = document<
+  {domains: {serviceDomains: ReadonlyArray<{domain: string}>; customDomains: readonly RawCustomDomain[]}},
+  ServiceScope
+>(
+  'query',
+  'domainRecords',
+  `($projectId: String!, $environmentId: String!, $serviceId: String!) {
+  domains(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) {
+    serviceDomains { domain }
+    customDomains { domain status { verified verificationDnsHost verificationToken dnsRecords { fqdn recordType requiredValue status } } }
+  }
+}`,
+);
+
+export const createServiceDomainDocument = document<
+  {serviceDomainCreate: {domain: string} | null},
+  {input: {environmentId: string; serviceId: string; targetPort?: number}}
+>(
+  'mutation',
+  'serviceDomainCreate',
+  '($input: ServiceDomainCreateInput!) { serviceDomainCreate(input: $input) { domain } }',
+);
+
+export const createCustomDomainDocument = document<
+  {customDomainCreate: {domain: string} | null},
+  {input: ServiceScope & {domain: string; targetPort?: number}}
+>(
+  'mutation',
+  'customDomainCreate',
+  '($input: CustomDomainCreateInput!) { customDomainCreate(input: $input) { domain } }',
 );
 
 export const domainsDocument = document<
@@ -401,6 +530,17 @@ export const allDocuments: ReadonlyArray<{readonly name: string; readonly kind: 
   platformStatusDocument,
   trafficDocument,
   settingsDocument,
+  instanceSettingsDocument,
+  variablesDocument,
+  createServiceDocument,
+  setVariablesDocument,
+  setSettingsDocument,
+  createVolumeDocument,
+  proxiesDocument,
+  createProxyDocument,
+  domainRecordsDocument,
+  createServiceDomainDocument,
+  createCustomDomainDocument,
   domainsDocument,
   edgeConfigDocument,
   setEdgeRulesDocument,

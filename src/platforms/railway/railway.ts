@@ -11,6 +11,7 @@ import type {
   Promotion,
   Rollback,
 } from '../platform.js';
+import {checkedAddress, defaultUrl, loopbackPollMs, pollMs} from './address.js';
 import {RailwayApi} from './api.js';
 import {cancelDeployment} from './cancel.js';
 import {cleanLine} from './clean.js';
@@ -83,7 +84,6 @@ export interface RailwayExtras {
   setMaintenance(notice: BackendNotice | undefined, call: PlatformCall): Promise<'changed' | 'already'>;
 }
 
-const defaultUrl = 'https://backboard.railway.com';
 /** Deadline of calls that only read, or cancel. */
 const shortCallMs = 120_000;
 /** Time after the deadline of a deployment to find out what it was about. */
@@ -123,7 +123,7 @@ class Railway implements Deployer, RailwayExtras {
       url: address.url,
       clock: deps.clock ?? systemClock,
       random: deps.random,
-      pollMs: options.pollMs ?? (address.loopback ? 250 : 5_000),
+      pollMs: options.pollMs ?? (address.loopback ? loopbackPollMs : pollMs),
     });
     this.mask = deps.mask ?? (() => undefined);
     if (options.publicUrl) this.hosts = [hostOf(options.publicUrl)];
@@ -294,16 +294,4 @@ function hostOf(publicUrl: string): string {
   throw new Failure('RAILWAY_URL', `The public address \`${cleanLine(publicUrl, 120)}\` is not a URL`, {
     remedy: 'Pass the whole address that users reach, such as https://api.example.com.',
   });
-}
-
-function checkedAddress(text: string): {url: string; loopback: boolean} {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const loopback = url !== undefined && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback))
-    return {url: text.replace(/\/+$/, ''), loopback};
-  throw new Failure(
-    'RAILWAY_URL',
-    `The Railway API address \`${cleanLine(text, 120)}\` is not usable: it must be https://, or http:// on this machine`,
-    {remedy: `Leave it out to use ${defaultUrl}.`},
-  );
 }

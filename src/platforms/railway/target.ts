@@ -59,7 +59,8 @@ export function dashboardUrl(target: ServiceScope): string {
 
 /** Finds project, environment and service; names are compared as written, and two matches are refused. */
 export async function findTarget(session: Session, credential: Credential, wanted: Wanted): Promise<Target> {
-  const scope = credential.scope ? insideToken(credential.scope, wanted) : await environmentOf(session, wanted);
+  const {projectId, environmentId} = await findPlace(session, credential, wanted);
+  const scope = {projectId, environmentId};
   const services = await servicesOf(session, scope);
   const matching = services.list.filter(
     (service) => service.serviceId === wanted.service || service.serviceName === wanted.service,
@@ -85,10 +86,7 @@ export async function findTarget(session: Session, credential: Credential, wante
   );
 }
 
-function insideToken(
-  scope: NonNullable<Credential['scope']>,
-  wanted: Wanted,
-): {projectId: string; environmentId: string} {
+function insideToken(scope: NonNullable<Credential['scope']>, wanted: Pick<Wanted, 'project' | 'environment'>): void {
   const wrongProject = wanted.project && ![scope.projectId, scope.projectName].includes(wanted.project);
   const wrongEnvironment =
     wanted.environment && ![scope.environmentId, scope.environmentName].includes(wanted.environment);
@@ -102,10 +100,28 @@ function insideToken(
       },
     );
   }
-  return {projectId: scope.projectId, environmentId: scope.environmentId};
 }
 
-async function environmentOf(session: Session, wanted: Wanted): Promise<{projectId: string; environmentId: string}> {
+/** A project and one of its environments. */
+export interface Place {
+  readonly projectId: string;
+  readonly projectName: string;
+  readonly environmentId: string;
+  readonly environmentName: string;
+}
+
+/** Where a token builds: the place a project token is bound to, or the one that was named. */
+export async function findPlace(
+  session: Session,
+  credential: Credential,
+  wanted: Pick<Wanted, 'project' | 'environment'>,
+): Promise<Place> {
+  if (!credential.scope) return environmentOf(session, wanted);
+  insideToken(credential.scope, wanted);
+  return credential.scope;
+}
+
+async function environmentOf(session: Session, wanted: Pick<Wanted, 'project' | 'environment'>): Promise<Place> {
   if (!wanted.project) {
     throw new Failure('RAILWAY_SCOPE', 'A workspace or account token reaches many projects, and none was named', {
       remedy:
@@ -117,7 +133,14 @@ async function environmentOf(session: Session, wanted: Wanted): Promise<{project
   const matching = wanted.environment
     ? environments.filter((one) => one.id === wanted.environment || one.name === wanted.environment)
     : environments;
-  if (matching.length === 1) return {projectId: project.id, environmentId: matching[0]!.id};
+  const [only] = matching;
+  if (only && matching.length === 1)
+    return {
+      projectId: project.id,
+      projectName: project.name,
+      environmentId: only.id,
+      environmentName: only.name,
+    };
   throw new Failure(
     'RAILWAY_SCOPE',
     `Railway project ${cleanLine(project?.name ?? wanted.project, 80)} has ${matching.length} environments that fit; it has: ${cleanLine(environments.map((one) => one.name).join(', '), 300) || 'none'}`,
@@ -127,7 +150,8 @@ async function environmentOf(session: Session, wanted: Wanted): Promise<{project
   );
 }
 
-async function servicesOf(
+/** Every service of an environment, as Railway lists them. */
+export async function servicesOf(
   session: Session,
   scope: {projectId: string; environmentId: string},
 ): Promise<{environmentName: string; list: Array<{serviceId: string; serviceName: string}>}> {

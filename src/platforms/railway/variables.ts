@@ -95,11 +95,25 @@ export function maskAll(values: ReadonlyMap<string, string | undefined>, mask: (
   for (const [name, value] of values) if (value && mayBeSecret(name, value)) mask(value);
 }
 
+/** The variable by which a recovery knows what it made itself. */
+export const ownerVariable = 'SWITCHBACK_RECOVERY';
+
+// Masking `postgres` or `railway` would blank those words in every line of the log.
+const neverSecret = new Set([
+  ownerVariable,
+  'POSTGRES_USER',
+  'POSTGRES_DB',
+  'PGUSER',
+  'PGDATABASE',
+  'PGDATA',
+  'PGHOST',
+]);
+
 function mayBeSecret(name: string, value: string): boolean {
   const provided = name.startsWith('RAILWAY_') && !/TOKEN|SECRET|PASSWORD|KEY/.test(name);
   const plain = value.length < 6 || /^(true|false|[\d.]+|development|production|staging)$/i.test(value);
   // A whole reference stands for a value, and is none.
-  return !provided && !plain && !/^\$\{\{[^}]*\}\}$/.test(value);
+  return !provided && !plain && !neverSecret.has(name) && !/^\$\{\{[^}]*\}\}$/.test(value);
 }
 
 /** Name to value; undefined for a sealed one, whose value may be null. */
