@@ -30,6 +30,10 @@ export interface ServiceState {
   readonly autoDeploy: boolean;
   readonly edgeRules: EdgeRules | null;
   readonly variableNames: readonly string[];
+  /** Custom ones, and the platform's own. */
+  readonly domains: readonly string[];
+  readonly tcpProxy?: {readonly applicationPort: number; readonly proxyPort: number; readonly syncStatus: string};
+  readonly mountPaths: readonly string[];
   /** Requests that reached the public front. */
   readonly requests: number;
 }
@@ -61,8 +65,15 @@ function serviceState(world: World, service: ServiceRecord): ServiceState {
     autoDeploy: service.autoDeploy,
     edgeRules: service.edge.rules,
     variableNames: Object.keys(service.variables),
+    domains: [...service.customDomains.map(({domain}) => domain), world.hostOf(service.id) ?? []].flat(),
+    tcpProxy: service.tcpProxy && pick(service.tcpProxy),
+    mountPaths: world.volumes.filter((one) => one.serviceId === service.id).map((one) => one.mountPath),
     requests: service.requests.length,
   };
+}
+
+function pick({applicationPort, proxyPort, syncStatus}: NonNullable<ServiceRecord['tcpProxy']>) {
+  return {applicationPort, proxyPort, syncStatus};
 }
 
 function deploymentState(world: World, d: DeploymentRecord): DeploymentState {
