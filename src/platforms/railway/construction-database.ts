@@ -1,4 +1,3 @@
-import {randomBytes} from 'node:crypto';
 import {Failure} from '../../kernel/errors.js';
 import {cleanLine} from './clean.js';
 import {claimService} from './construction-claim.js';
@@ -19,6 +18,7 @@ import {factsList} from './facts.js';
 import {type End, follow} from './follow.js';
 import {badEnd} from './outcome.js';
 import {lookUntil} from './polling.js';
+import {imageOf, type Login, loginOf, mountPath, port, templateVariables} from './postgres-template.js';
 import {notServing, readState, type ServiceState, servingOf} from './service-state.js';
 import {ownerVariable} from './variables.js';
 import {pending, verifyServing} from './verify.js';
@@ -44,9 +44,6 @@ interface Built {
   readonly serviceId: string;
 }
 
-const port = 5432;
-const mountPath = '/var/lib/postgresql/data';
-
 /** The service as Railway's own template sets it up, in an order that starts nothing before all of it is there. */
 export async function makeDatabase(site: Site, wanted: WantedDatabase, deadlineMs: number): Promise<BuiltDatabase> {
   const image = imageOf(wanted.major);
@@ -61,13 +58,6 @@ export async function makeDatabase(site: Site, wanted: WantedDatabase, deadlineM
   const url = `postgresql://${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@${proxy.domain}:${proxy.proxyPort}/${encodeURIComponent(login.database)}?sslmode=require`;
   site.mask(url);
   return {serviceId, url, made};
-}
-
-function imageOf(major: number): string {
-  if (Number.isInteger(major) && major >= 13) return `ghcr.io/railwayapp-templates/postgres-ssl:${major}`;
-  throw new Failure('RAILWAY_DATABASE', `Railway has no PostgreSQL image of version ${cleanLine(String(major), 20)}`, {
-    remedy: 'Pass a major version from 13 on.',
-  });
 }
 
 async function giveVolume(site: Site, {name, serviceId}: Built): Promise<void> {
@@ -86,48 +76,10 @@ async function giveVolume(site: Site, {name, serviceId}: Built): Promise<void> {
   );
 }
 
-interface Login {
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-}
-
-/** The template's variables. A password that is there stays: the volume may have been initialised with it. */
-async function giveVariables(site: Site, service: Built, owner: string): Promise<Login> {
-  const current = await readPlainVariables(site, service.serviceId);
-  if (current.has('POSTGRES_PASSWORD') && current.get('POSTGRES_PASSWORD') === undefined) {
-    throw new Failure(
-      'RAILWAY_DATABASE',
-      `The password of service ${service.name} is sealed, so that it cannot be read`,
-      {
-        remedy: `Delete service ${service.name} in the new project and run again; a new one will be made.`,
-      },
-    );
-  }
-  const password = current.get('POSTGRES_PASSWORD') || randomBytes(32).toString('base64url');
-  site.mask(password);
-  const login = {user: 'postgres', password, database: 'railway'};
-  const address = (host: string, at: string) =>
-    `postgresql://\${{PGUSER}}:\${{POSTGRES_PASSWORD}}@${host}:${at}/\${{PGDATABASE}}`;
-  await setVariables(
-    site,
-    {...service, name: `service ${service.name}`},
-    {
-      [ownerVariable]: owner,
-      POSTGRES_USER: login.user,
-      POSTGRES_PASSWORD: password,
-      POSTGRES_DB: login.database,
-      // Below the mount, since the root of a fresh volume is not empty and initdb refuses that.
-      PGDATA: `${mountPath}/pgdata`,
-      PGHOST: '${{RAILWAY_PRIVATE_DOMAIN}}',
-      PGPORT: String(port),
-      PGUSER: '${{POSTGRES_USER}}',
-      PGPASSWORD: '${{POSTGRES_PASSWORD}}',
-      PGDATABASE: '${{POSTGRES_DB}}',
-      DATABASE_URL: address('${{RAILWAY_PRIVATE_DOMAIN}}', String(port)),
-      DATABASE_PUBLIC_URL: address('${{RAILWAY_TCP_PROXY_DOMAIN}}', '${{RAILWAY_TCP_PROXY_PORT}}'),
-    },
-  );
+async function giveVariables(site: Site, {name, serviceId}: Built, owner: string): Promise<Login> {
+  const login = loginOf(await readPlainVariables(site, serviceId), name);
+  site.mask(login.password);
+  await setVariables(site, {name: `service ${name}`, serviceId}, {[ownerVariable]: owner, ...templateVariables(login)});
   return login;
 }
 

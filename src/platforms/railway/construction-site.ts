@@ -47,7 +47,7 @@ export async function build<T>(
   } catch (error) {
     if (!(error instanceof Failure) || !refusals.includes(error.code)) throw error;
     const {code, remedy, retryable, retryAfterMs, details} = error;
-    throw new Failure(code, `${error.message}: ${what} was not made`, {
+    throw new Failure(code, `${error.message}; it was about ${what}`, {
       remedy: `${remedy} A project token may lack the right: then pass a workspace token, with \`backend.project\` and \`backend.environment\`.`,
       retryable,
       retryAfterMs,
