@@ -83,6 +83,42 @@ function variableOf(item: Json, from: Variable['from']): Variable[] {
   ];
 }
 
+/** A project variable as it is listed unasked for its secret. */
+export interface StoredVariable {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly targets: readonly string[];
+  readonly branch: string | undefined;
+  /** What it is; only a plain one's means anything. */
+  readonly value: string | undefined;
+  readonly updatedAtMs: number;
+}
+
+/** The project's own variables with what it takes to change them. */
+export async function readVariables(vercel: Vercel, projectId: string, call: Call): Promise<StoredVariable[]> {
+  const path = `/v10/projects/${encodeURIComponent(projectId)}/env`;
+  const {items} = await pages(vercel, path, {}, 'list the environment variables', call);
+  return items.flatMap((item) => {
+    const id = text(item.id);
+    return variableOf(item, 'project').flatMap(({name, kind, targets}) =>
+      id === undefined
+        ? []
+        : [
+            {
+              id,
+              name,
+              kind,
+              targets,
+              branch: text(item.gitBranch),
+              value: text(item.value),
+              updatedAtMs: number(item.updatedAt) ?? 0,
+            },
+          ],
+    );
+  });
+}
+
 export type Presence = 'present' | 'missing' | 'unknown';
 
 /** Whether a production build will have the variable; `unknown` when the list is not whole. */

@@ -10,9 +10,11 @@ import {isRolledBack, productionHosts, readProject} from './project.js';
 import {type ProjectSettings, readProjectSettings} from './project-settings.js';
 import {promote} from './promote.js';
 import {rollback} from './rollback.js';
+import {setVariables, type VariablesSet} from './variables.js';
 
 export type {VercelOptions} from './options.js';
 export type {ProjectSettings} from './project-settings.js';
+export type {VariablesSet} from './variables.js';
 
 /** Whether production domains follow new deployments by themselves. */
 export interface AssignmentState {
@@ -33,6 +35,8 @@ export interface VercelExtras {
   productionHosts(call: PlatformCall): Promise<string[]>;
   /** The project's configuration for a backup; names of variables, never values. */
   settings(call: PlatformCall): Promise<ProjectSettings>;
+  /** Gives production variables new values, for what is built afterwards, and reads back that they were written. */
+  setVariables(values: Readonly<Record<string, string>>, call: PlatformCall): Promise<VariablesSet>;
   /** API requests sent by this instance so far, uploads not counted. */
   requests(): number;
 }
@@ -82,6 +86,7 @@ export function vercelPlatform(vercel: Vercel): Platform & VercelExtras {
     },
     productionHosts: (call) => productionHosts(vercel, call),
     settings: (call) => readProjectSettings(vercel, call),
+    setVariables: (values, call) => setVariables(vercel, values, call),
     requests: () => vercel.api.count(),
   };
 }

@@ -1,4 +1,5 @@
 import type {ProductAddresses} from '../product-config.js';
+import type {BuildStep} from '../vercel/options.js';
 
 /** Every version that any sample product has. */
 export const versionOrder = [
@@ -38,7 +39,7 @@ export interface SampleProduct {
   /** Of the backend, beside the database's address and the allowed origins. */
   readonly variables: Readonly<Record<string, string>>;
   /** What the frontend's platform builds; undefined: the files are served as they are. */
-  readonly build?: (sources: ReadonlyMap<string, Buffer>, deploymentId: string) => Promise<ReadonlyMap<string, Buffer>>;
+  readonly build?: BuildStep;
   /** What the repository's secret `CHECK_SECRETS` holds. */
   readonly checkSecrets: string;
   /** Between the starts of two user visits. */

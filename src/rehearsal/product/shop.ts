@@ -20,6 +20,18 @@ const versions = {
   'opaque-migration': 'bad-after-promotion',
 } as const satisfies Versions;
 
+/** The page's one build step: the backend that the project's variable names takes the place of the one in the files. */
+async function withBackend(
+  sources: ReadonlyMap<string, Buffer>,
+  _deploymentId: string,
+  {BACKEND_URL: url}: Readonly<Record<string, string>>,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const config = sources.get('config.js');
+  if (!url || !config) return sources;
+  const text = config.toString().replace(/"api": "[^"]*"/, `"api": ${JSON.stringify(url)}`);
+  return new Map(sources).set('config.js', Buffer.from(text));
+}
+
 /** A static page that calls a small Node service: nothing to install or build, so that a rehearsal starts at once. */
 export const shop = {
   name: 'shop',
@@ -35,6 +47,7 @@ export const shop = {
     drainingSeconds: 0,
   },
   variables: {},
+  build: withBackend,
   checkSecrets: '',
   visitEveryMs: 40,
   config: productConfig,

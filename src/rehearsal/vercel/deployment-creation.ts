@@ -3,6 +3,7 @@ import type {Tree} from './archive.js';
 import {type Call, deploymentOf, jsonBody, ok, type Reply} from './call.js';
 import {type DeploymentBody, type DeploymentFile, parseDeploymentBody} from './deployment-body.js';
 import {deploymentView} from './deployment-views.js';
+import {productionValues} from './environment.js';
 import {assignAliases, launch, makeReady} from './lifecycle.js';
 import {type Outcome, outcomes} from './options.js';
 import {addProject} from './projects.js';
@@ -148,6 +149,7 @@ async function siteOf(
     config,
     build: project.options.build,
     deploymentId: id,
+    variables: productionValues(project),
     rootDirectory: body.projectSettings?.rootDirectory ?? project.options.rootDirectory ?? '',
     ...(body.projectSettings?.outputDirectory ? {outputDirectory: body.projectSettings.outputDirectory} : {}),
   });

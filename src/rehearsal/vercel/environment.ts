@@ -25,6 +25,12 @@ export function listEnv(call: Call): Reply {
 
 const targetsOf = (one: EnvVar): readonly EnvTarget[] => one.target ?? ['production', 'preview'];
 
+/** What a production build gets. */
+export function productionValues({env}: Project): Record<string, string> {
+  const own = env.filter((one) => targetsOf(one).includes('production') && !one.gitBranch);
+  return Object.fromEntries(own.map(({key, value}) => [key, value ?? '']));
+}
+
 /** Values of `sensitive` are never told; encrypted ones only to `decrypt=true`. */
 function envView(one: StoredEnv, decrypt: boolean): Record<string, unknown> {
   const type = one.type ?? 'encrypted';

@@ -32,6 +32,12 @@ export interface RollingReleaseStage {
 /** Deployment Protection, by the platform's own words. `prod_deployment_urls_and_all_previews` is the usual one. */
 export type ProtectionType = 'all' | 'preview' | 'prod_deployment_urls_and_all_previews' | 'all_except_custom_domains';
 
+export type BuildStep = (
+  sources: ReadonlyMap<string, Buffer>,
+  deploymentId: string,
+  variables: Readonly<Record<string, string>>,
+) => Promise<ReadonlyMap<string, Buffer>>;
+
 export interface ProjectOptions {
   readonly id: string;
   readonly name: string;
@@ -54,8 +60,11 @@ export interface ProjectOptions {
   readonly linkedRepo?: {readonly org: string; readonly repo: string; readonly productionBranch?: string};
   readonly rootDirectory?: string;
   readonly crons?: boolean;
-  /** The build step: sources to what is served. Without it files are served as they are; a rejection fails the build. */
-  readonly build?: (sources: ReadonlyMap<string, Buffer>, deploymentId: string) => Promise<ReadonlyMap<string, Buffer>>;
+  /**
+   * The build step: sources to what is served, with the project's production variables as they were when the deployment
+   * was made. Without it files are served as they are; a rejection fails the build.
+   */
+  readonly build?: BuildStep;
   /** Slugs of custom environments that a deployment may target. */
   readonly customEnvironments?: readonly string[];
   /** Checks (v2) that the project demands. */

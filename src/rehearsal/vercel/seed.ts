@@ -1,5 +1,6 @@
 import type {Tree} from './archive.js';
 import type {Edge} from './edge.js';
+import {productionValues} from './environment.js';
 import type {Deployment, Project, Target} from './records.js';
 import {buildSite} from './site.js';
 import {generatedHosts, moveProduction, pointAlias, productionHosts} from './traffic.js';
@@ -51,6 +52,7 @@ export async function seedDeployment(world: World, edge: Edge, project: Project,
       config: {},
       build: project.options.build,
       deploymentId: id,
+      variables: productionValues(project),
       rootDirectory: project.options.rootDirectory ?? '',
     }),
     outcome: 'ready',

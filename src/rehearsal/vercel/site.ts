@@ -22,6 +22,8 @@ export interface SiteSettings {
   /** The project's build step, and the deployment it is told to build. */
   readonly build?: ProjectOptions['build'];
   readonly deploymentId: string;
+  /** What a build gets as its environment. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /**
@@ -47,13 +49,13 @@ function failed(code: string, message: string, step: string): Site {
   return {...emptySite, buildError: {code, message, step}};
 }
 
-async function built(tree: Tree, {build, deploymentId}: SiteSettings): Promise<Tree> {
+async function built(tree: Tree, {build, deploymentId, variables}: SiteSettings): Promise<Tree> {
   if (!build) return tree;
   const sources = [...tree.keys()].flatMap((path) => {
     const content = readTree(tree, path);
     return content ? [[path, content] as const] : [];
   });
-  return new Map(await build(new Map(sources), deploymentId));
+  return new Map(await build(new Map(sources), deploymentId, variables));
 }
 
 function prebuiltSite(tree: Tree): Site {
