@@ -1,7 +1,9 @@
+import {tmpdir} from 'node:os';
 import {resolve} from 'node:path';
 import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure} from '../../src/kernel/errors.js';
 import type {Deployment, Platform} from '../../src/platforms/platform.js';
+import {commitFolder} from '../../src/release/commit-tree.js';
 import {openDeployer} from '../../src/release/deployers.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
 import {readProduct} from '../../src/release/product.js';
@@ -33,13 +35,14 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
   const commit = inputs.commit ?? runner.env['GITHUB_SHA'] ?? '';
   const timeoutMs = inputs.timeout ?? config[component]!['deploy-timeout'];
 
+  await using tree = inputs['from-commit'] ? await filesOf(commit, root, runner) : undefined;
   await ledger.append(inputs['ledger-id'], 'intent', {do: 'deploy', on: component});
   const deployment = await runner.group(`Deploying the ${component} to ${platform.name}`, () =>
     platform.deploy(
       {
         commit,
         release: inputs.release ?? `commit-${commit.slice(0, 12)}`,
-        path: resolve(root, folderOf(config, inputs, component)),
+        path: resolve(tree?.folder ?? root, folderOf(config, inputs, component)),
       },
       {
         signal: runner.signal,
@@ -57,6 +60,11 @@ export async function run(inputs: DeployInputs, runner: Run): Promise<Report<typ
   runner.saveState('outcome', deployment.outcome);
   await note(ledger, inputs, deployment);
   return report(deployment, commit);
+}
+
+function filesOf(commit: string, root: string, {env, signal, log}: Run) {
+  log(`The files of commit ${commit.slice(0, 12)} are taken from git, not from the working folder.`);
+  return commitFolder({root, env, signal}, commit, env['RUNNER_TEMP'] ?? tmpdir());
 }
 
 function folderOf(

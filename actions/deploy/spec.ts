@@ -23,6 +23,10 @@ export const spec = defineAction({
     'frontend-path': text({
       doc: 'Folder to upload, from the root of the repository. Default: `frontend.path` of the file.',
     }),
+    'from-commit': flag({
+      default: 'false',
+      doc: 'Upload the files of `commit` as git has them, instead of those in the working folder. Needs the whole history (`fetch-depth: 0`).',
+    }),
     pinned: flag({
       default: 'false',
       doc: 'The `pinned` output of `preflight`: a pinned product is not changed, so the backend is refused; the frontend is still staged.',

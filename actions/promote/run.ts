@@ -2,7 +2,8 @@ import {formatDuration} from '../../src/kernel/duration.js';
 import {Failure, refusal} from '../../src/kernel/errors.js';
 import type {Component, Promotion} from '../../src/platforms/platform.js';
 import {openPlatforms} from '../../src/release/connection.js';
-import {openLedger} from '../../src/release/ledger-access.js';
+import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
+import {readMaintenance} from '../../src/release/maintenance-window.js';
 import {readProduct} from '../../src/release/product.js';
 import {cell, code, link, oneLine, table} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -35,7 +36,7 @@ export async function run(inputs: PromoteInputs, runner: Run): Promise<Report<ty
   );
   const ledger = await openLedger(config, inputs, runner);
   // A pin may have been left after this release started: it is asked again at the last moment.
-  const pin = inputs.pinned ? 'it was pinned when the release started' : await ledger.activePin();
+  const pin = inputs.pinned ? 'it was pinned when the release started' : await pinOf(inputs, ledger);
   if (pin) {
     return {
       outputs: {promoted: false, changed: false},
@@ -68,6 +69,12 @@ export async function run(inputs: PromoteInputs, runner: Run): Promise<Report<ty
   }
   await ledger.append(inputs['ledger-id'], 'promoted', Object.fromEntries(targets));
   return report(promotions, runner);
+}
+
+/** A pin keeps new releases out; what a recovery brings back in its open window is none. */
+async function pinOf({recovery}: PromoteInputs, ledger: LedgerAccess): Promise<string | undefined> {
+  if (recovery && (await readMaintenance(ledger.store)).record?.release === recovery) return undefined;
+  return ledger.activePin();
 }
 
 function targetsOf(inputs: PromoteInputs): Array<readonly [Component, string]> {

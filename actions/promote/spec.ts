@@ -17,6 +17,10 @@ export const spec = defineAction({
       doc: 'Backend deployment that must be the active one: going live happened with its deploy, here it is verified.',
     }),
     pinned: flag({default: 'false', doc: 'The `pinned` output of `preflight`: nothing is promoted over a rollback.'}),
+    recovery: text({
+      doc: 'Id of the maintenance window of a disaster recovery, while it is open: what a recovery brings back is promoted although an earlier rollback left a pin.',
+      example: 'm-20261122-184501',
+    }),
     ...vercelInputs,
     ...railwayInputs,
   },

@@ -1,5 +1,5 @@
 import {Failure, type Problem, refusal} from '../../src/kernel/errors.js';
-import {secretsOf} from '../../src/postgres/connection.js';
+import {type Connection, secretsOf} from '../../src/postgres/connection.js';
 import {backupSettings, passphraseOf} from '../../src/release/backup-access.js';
 import {openPlatforms} from '../../src/release/connection.js';
 import {databaseConnection} from '../../src/release/database-access.js';
@@ -168,10 +168,9 @@ async function end(inputs: RecoveryInputs, config: Config, ledger: LedgerAccess,
   if (!window || window.open) return unfinished(window);
   const connection = databaseConnection(config, inputs, runner.env);
   for (const secret of connection ? secretsOf(connection) : []) runner.mask(secret);
-  const mark = inputs.database && connection ? (await inspectDatabase(connection, runner.signal)).mark : undefined;
   const sinceMs = inputs.since ? Date.parse(inputs.since) : window.record.createdAtMs;
-  const mine = mark?.recovery === window.record.release ? mark : undefined;
-  const measures = measure(sinceMs, window.closedAtMs ?? Date.now(), mine);
+  const restored = inputs['restored-set'] ?? (await markedSet(inputs, connection, window, runner));
+  const measures = measure(sinceMs, window.closedAtMs ?? Date.now(), restored);
   const shown = {...measures, objectives: config.objectives, release: inputs.release};
   for (const line of measureLines(shown)) runner.log(line);
   const missed = measures.rtoMs > config.objectives.rto || measures.rpoMs > config.objectives.rpo;
@@ -197,6 +196,18 @@ async function end(inputs: RecoveryInputs, config: Config, ledger: LedgerAccess,
       ),
     }),
   };
+}
+
+/** The set that the live database says it was restored from in this very window. */
+async function markedSet(
+  inputs: RecoveryInputs,
+  connection: Connection | undefined,
+  {record}: Window,
+  runner: Run,
+): Promise<string | undefined> {
+  if (!inputs.database || !connection) return undefined;
+  const {mark} = await inspectDatabase(connection, runner.signal);
+  return mark?.recovery === record.release ? mark.set : undefined;
 }
 
 function unfinished(window: Window | undefined): Result {

@@ -43,6 +43,9 @@ export const spec = defineAction({
     'signed-by': list({
       doc: 'Paths of armored public keys that may have signed the set. Default: `backup.signed-by` of the file.',
     }),
+    'restored-set': text({
+      doc: 'For `end`: the set that the database was restored from, where its address is not known to this step. Default: what the database says of itself.',
+    }),
     ...configInputs,
     ...backupAccessInputs,
     ...vercelInputs,

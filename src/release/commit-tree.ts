@@ -1,4 +1,5 @@
-import {rm} from 'node:fs/promises';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {join} from 'node:path';
 import {childFailure, outputOf, startChild, succeeded} from '../kernel/child.js';
 import {Failure} from '../kernel/errors.js';
 
@@ -55,6 +56,22 @@ export async function checkOutCommit(repository: Repository, commit: string, fol
   } finally {
     await rm(index, {force: true});
   }
+}
+
+/** The files of a commit in a folder of their own below `parent`, which goes away with the value. @throws Failure GIT */
+export async function commitFolder(
+  repository: Repository,
+  commit: string,
+  parent: string,
+): Promise<AsyncDisposable & {readonly folder: string}> {
+  const scratch = await mkdtemp(join(parent, 'switchback-commit-'));
+  const dispose = () => rm(scratch, {recursive: true, force: true});
+  const folder = join(scratch, 'files');
+  await checkOutCommit(repository, commit, folder).catch(async (error: unknown) => {
+    await dispose();
+    throw error;
+  });
+  return {folder, [Symbol.asyncDispose]: dispose};
 }
 
 /** The commit that the checked-out files belong to. */

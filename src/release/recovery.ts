@@ -78,10 +78,10 @@ export interface Measures {
 }
 
 /** Time without the product, and the data that came after the restored set. */
-export function measure(sinceMs: number, closedAtMs: number, mark: RecoveryMark | undefined): Measures {
+export function measure(sinceMs: number, closedAtMs: number, set: string | undefined): Measures {
   return {
     rtoMs: Math.max(0, closedAtMs - sinceMs),
-    rpoMs: mark ? Math.max(0, sinceMs - setIdTime(mark.set)) : 0,
-    set: mark?.set,
+    rpoMs: set ? Math.max(0, sinceMs - setIdTime(set)) : 0,
+    set,
   };
 }

@@ -34,7 +34,7 @@ describe('what is measured', () => {
     ['a database that was not restored lost nothing', undefined, 0],
     ['a set from after the damage lost nothing', {recovery: 'm-1', set: '20261122T190000Z-9f2c41aa'}, 0],
   ])('%s', (_rule, mark, rpoMs) =>
-    expect(measure(damageMs, damageMs + 90_000, mark)).toEqual({rtoMs: 90_000, rpoMs, set: mark?.set}),
+    expect(measure(damageMs, damageMs + 90_000, mark?.set)).toEqual({rtoMs: 90_000, rpoMs, set: mark?.set}),
   );
 
   test.each<[rule: string, rtoMs: number, rpoMs: number, words: RegExp]>([
