@@ -31,6 +31,7 @@ import {planReturn, returnDatabase, undoReturn} from '../../src/release/database
 import {findSigner, type ManifestSigner} from '../../src/release/manifest-signer.js';
 import {readProduct} from '../../src/release/product.js';
 import {readConfiguration} from '../../src/release/set-parts.js';
+import {readStoredConfiguration} from '../../src/release/stored-configuration.js';
 import {dryRunSummary, restoreSummary, setListSummary} from '../../src/report/restore-summary.js';
 import {oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
@@ -449,13 +450,8 @@ async function compareConfiguration(
 ): Promise<PartResult> {
   const startedMs = Date.now();
   const part = partOf(manifest, 'configuration');
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of readPlaintext(
-    {store: readOnly(store), prefix: set.prefix, part, signal: runner.signal},
-    keys,
-  ))
-    chunks.push(chunk);
-  const stored: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  const where = {store: readOnly(store), prefix: set.prefix, manifest, keys, signal: runner.signal};
+  const stored = await readStoredConfiguration(where);
   const context = {
     root: rootOf(runner),
     env: runner.env,

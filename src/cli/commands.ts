@@ -109,6 +109,7 @@ export const commands: readonly CommandEntry[] = [
       'switchback recover --reason "bad deploy"',
       'switchback recover --database --since 2026-11-22T18:00:00Z',
       'switchback recover --database --confirm railway@7421198766012345678 --ledger file',
+      'switchback recover --rebuild --confirm shop@7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a01',
     ],
   },
   {

@@ -137,8 +137,10 @@ async function dispatch(
     }
     case 'recover': {
       const {recover} = await import('./recover.js');
-      const {database, ...rest} = command.opts<Record<string, string | undefined> & {database?: boolean}>();
-      return recover({...rest, database: database === true}, terminal);
+      const {database, rebuild, ...rest} = command.opts<
+        Record<string, string | undefined> & {database?: boolean; rebuild?: boolean}
+      >();
+      return recover({...rest, database: database === true, rebuild: rebuild === true}, terminal);
     }
     case 'history': {
       if (wordOf(entry, command) === 'merge') {

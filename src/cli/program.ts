@@ -36,7 +36,11 @@ function addOwnFlags(command: Command, name: string): void {
       config()
         .option('--reason <text>', 'why; kept in the ledger, the pin and the incident')
         .option('--database', 'restore the database from a set; otherwise it is not touched')
-        .option('--confirm <identity>', 'typed identity of the database that is replaced; a run without it prints it')
+        .option('--rebuild', 'the Railway project is gone: make everything again in the empty one of RAILWAY_TOKEN')
+        .option(
+          '--confirm <identity>',
+          'typed identity of the database that is replaced, or of the empty project; a run without it prints it',
+        )
         .option('--since <time>', 'when the damage began; no younger set is taken (default: now)')
         .option('--set <id>', 'which set (default: the newest sound one from before the damage)')
         .option('--max-age <duration>', 'a set older than this is refused unless it is named (default: 7d)')
@@ -92,7 +96,8 @@ const ownSecrets: Readonly<Record<string, ReadonlyArray<readonly [variable: stri
     ['DATABASE_URL', 'Address of the live database, or of the empty one that takes its place'],
     ['BACKUP_ACCESS_KEY_ID', 'Access key of the backup bucket'],
     ['BACKUP_SECRET_ACCESS_KEY', 'Secret key of the backup bucket'],
-    ['BACKUP_PRIVATE_KEY', 'Armored private OpenPGP key that opens the sets, for --database'],
+    ['BACKUP_PRIVATE_KEY', 'Armored private OpenPGP key that opens the sets, for --database and --rebuild'],
+    ['SEALED_VARIABLES', 'For --rebuild: values that Railway never told, one NAME=value a line'],
     ['BACKUP_PRIVATE_KEY_PASSPHRASE', 'Its passphrase'],
     ['BACKUP_SIGNING_KEY', 'Signs the snapshot, where the file asks for signed sets'],
     ['GITHUB_TOKEN', 'For the ledger and the incident; not needed with --ledger file'],

@@ -1,34 +1,22 @@
 import {Failure, messageOf} from '../kernel/errors.js';
-import {type Ended, runOnTerminal, type Terminal} from './action.js';
+import type {Ended, Terminal} from './action.js';
 import {exitCodeOf, exitCodes} from './exit-code.js';
-
-export interface RecoverFlags {
-  readonly config?: string | undefined;
-  readonly reason?: string | undefined;
-  readonly database: boolean;
-  readonly confirm?: string | undefined;
-  readonly release?: string | undefined;
-  readonly since?: string | undefined;
-  readonly set?: string | undefined;
-  readonly maxAge?: string | undefined;
-  readonly owners?: string | undefined;
-  /** Runs one step; replaced in tests. */
-  readonly step?: typeof runOnTerminal;
-}
-
-type Outputs = Readonly<Record<string, string>>;
-type Given = Readonly<Record<string, string | undefined>>;
+import {checkRebuild, rebuild} from './rebuild.js';
+import {type Given, type Outputs, type RecoverFlags, Steps} from './recovery-steps.js';
 
 /**
- * A disaster recovery from the terminal, in the steps of the action `disaster-recovery`. Stopped anywhere, the next one
+ * A disaster recovery from the terminal, in the steps of the action `disaster-recovery` or `disaster-rebuild`. Stopped anywhere, the next one
  * goes on: what is done is told by the platforms, the database and the ledger, not by this process.
  */
 export async function recover(flags: RecoverFlags, terminal: Terminal): Promise<{ended: Ended; exitCode: number}> {
   const steps = new Steps(flags, terminal);
-  const began = await steps.run('Check everything, change nothing', 'recovery', beginInputs(flags));
+  const began = flags.rebuild
+    ? await checkRebuild(steps, flags)
+    : await steps.run('Check everything, change nothing', 'recovery', beginInputs(flags));
   let failure: unknown;
   try {
     if (began['stage'] === 'recover') await bringBack(steps, flags, began);
+    if (began['stage'] === 'rebuild') await rebuild(steps, flags, began);
   } catch (error) {
     failure = error;
     terminal.console.alert('error', `${messageOf(error)}`);
@@ -97,55 +85,6 @@ async function keepWhatIsLeft(steps: Steps, reason: string, state: string): Prom
     steps.say('The live database could not be read to its end: nothing was kept of it in the store.');
   } else if (state === 'missing') steps.say('The live database does not exist any more: nothing could be kept of it.');
   else if (state === 'unreadable') steps.say('The live database cannot be reached: nothing could be kept of it.');
-}
-
-class Steps {
-  constructor(
-    private readonly flags: RecoverFlags,
-    private readonly terminal: Terminal,
-  ) {}
-
-  /** @throws the step's failure, or the reason of an interruption. */
-  async run(title: string, action: string, inputs: Given): Promise<Outputs> {
-    const {console, signal} = this.terminal;
-    signal.throwIfAborted();
-    console.heading(`\n${title}`);
-    const ended = await this.perform(action, inputs);
-    if (ended.failure && ended.summary) console.line(`\n${ended.summary}`);
-    if (ended.failure) throw ended.failure;
-    signal.throwIfAborted();
-    return ended.outputs;
-  }
-
-  /** Undefined when the step failed, which is told and not thrown; an interruption is. */
-  async tried(title: string, action: string, inputs: Given): Promise<Outputs | undefined> {
-    try {
-      return await this.run(title, action, inputs);
-    } catch (error) {
-      if (this.terminal.signal.aborted) throw error;
-      this.say(`${title}: ${messageOf(error)}`);
-      return undefined;
-    }
-  }
-
-  measured(began: Outputs, flags: RecoverFlags): Promise<Ended> {
-    this.terminal.console.heading('\nMeasure against the objectives');
-    const calm = {...this.terminal, signal: new AbortController().signal};
-    return this.perform(
-      'recovery',
-      {mode: 'end', database: String(flags.database), release: began['release'], since: began['since']},
-      calm,
-    );
-  }
-
-  say(text: string): void {
-    this.terminal.console.alert('warning', text);
-  }
-
-  private perform(action: string, inputs: Given, terminal = this.terminal): Promise<Ended> {
-    const all: Given = {config: this.flags.config, ...inputs};
-    return (this.flags.step ?? runOnTerminal)(action, (name) => all[name] || undefined, terminal);
-  }
 }
 
 function beginInputs(flags: RecoverFlags): Given {

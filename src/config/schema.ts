@@ -79,6 +79,12 @@ const frontend = z.strictObject({
     .optional()
     .describe('Production hosts to move and to read back. Default: the verified production domains of the project.'),
   'required-variables': names('Variables that must exist for production before a release starts.').default([]),
+  'backend-variables': z
+    .record(variable, z.string().includes('{', {message: 'must hold `{url}` or `{host}`'}))
+    .optional()
+    .describe(
+      "Variables of the Vercel project that tell a build the backend's address, with `{url}` or `{host}` where it stands: `NEXT_PUBLIC_API_URL: '{url}'`. A rebuild that gives the backend a new address sets them.",
+    ),
   'api-url': webUrl('Vercel API address; only for proxies and rehearsals.').default('https://api.vercel.com'),
   'deploy-timeout': duration('Longest wait for a deployment to end.').default(1_200_000),
 });

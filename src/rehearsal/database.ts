@@ -7,7 +7,11 @@ import type {World} from './world.js';
 
 /** Rows of one statement. */
 export async function query(world: World, sql: string, database = 'shop'): Promise<Array<Record<string, unknown>>> {
-  const client = new pg.Client({connectionString: world.postgres.urlOf(database)});
+  return rowsAt(world.postgres.urlOf(database), sql);
+}
+
+async function rowsAt(url: string, sql: string): Promise<Array<Record<string, unknown>>> {
+  const client = new pg.Client({connectionString: url});
   // A swap ends connections; that is what is rehearsed.
   client.on('error', () => {});
   await client.connect();
@@ -20,8 +24,12 @@ export async function query(world: World, sql: string, database = 'shop'): Promi
 
 /** What customers would miss: every item and every order. */
 export async function contentOf(world: World, database = 'shop'): Promise<string> {
-  const items = await query(world, 'SELECT id, name FROM items ORDER BY id', database);
-  const orders = await query(world, 'SELECT id, item_id, quantity FROM orders ORDER BY id', database);
+  return contentAt(world.postgres.urlOf(database));
+}
+
+export async function contentAt(url: string): Promise<string> {
+  const items = await rowsAt(url, 'SELECT id, name FROM items ORDER BY id');
+  const orders = await rowsAt(url, 'SELECT id, item_id, quantity FROM orders ORDER BY id');
   return JSON.stringify({items, orders});
 }
 

@@ -26,6 +26,7 @@ export function productConfig(at: ProductAddresses, more: Readonly<Record<string
       team: at.vercelTeam,
       path: 'frontend',
       url: at.frontend,
+      'backend-variables': {BACKEND_URL: '{url}'},
       'api-url': at.vercelApi,
       'deploy-timeout': '30s',
     },

@@ -186,6 +186,7 @@ async function play(
     workflow: act.workflow,
     sha,
     vars: act.vars,
+    secrets: act.secrets,
     nodePath,
     start,
     ...(canary && {canary}),

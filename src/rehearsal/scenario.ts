@@ -28,6 +28,8 @@ export interface Act {
   readonly inputs?: Inputs | ((world: World) => Promise<Inputs>);
   /** Variables of the repository besides the usual ones. */
   readonly vars?: Readonly<Record<string, string>>;
+  /** Secrets of the repository that a person changed before this run. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Cancels the run when this becomes true of an event. */
   readonly cancelWhen?: (event: EngineEvent) => boolean;
   /** Loses the runner of the job that this becomes true for: everything in it dies at once. */

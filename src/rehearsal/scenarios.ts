@@ -13,6 +13,7 @@ import {
 } from './scenario-checks.js';
 import {disasterScenarios} from './scenarios/disaster.js';
 import {monitor} from './scenarios/monitor.js';
+import {rebuildScenarios} from './scenarios/rebuild.js';
 import {restoreDrill} from './scenarios/restore-drill.js';
 import {schemaScenarios} from './scenarios/schema.js';
 import {slowLeak} from './scenarios/slow-leak.js';
@@ -255,6 +256,7 @@ export const scenarios: readonly Scenario[] = [
   },
   ...schemaScenarios,
   ...disasterScenarios,
+  ...rebuildScenarios,
   {
     name: 'maintenance',
     about: 'the maintenance page goes up and comes down without a redeploy',

@@ -22,6 +22,8 @@ export interface RunRequest {
   readonly sha: string;
   readonly event?: {readonly name: string; readonly inputs?: Readonly<Record<string, string | boolean>>};
   readonly vars?: Readonly<Record<string, string>> | undefined;
+  /** Secrets with another value than usual. */
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   readonly nodePath: string;
   /** Starts a run: the embedded engine, or act. */
   readonly start: (request: WorkflowRequest) => WorkflowRun;
@@ -38,6 +40,7 @@ export function secretsOf(world: World): Record<string, string> {
     GITHUB_TOKEN: secrets.githubToken,
     VERCEL_TOKEN: secrets.vercelToken,
     RAILWAY_TOKEN: secrets.railwayToken,
+    REBUILT_RAILWAY_TOKEN: secrets.rebuiltRailwayToken,
     DATABASE_URL: world.databaseUrl,
     BACKUP_SECRET_ACCESS_KEY: secrets.secretAccessKey,
     BACKUP_PRIVATE_KEY: world.keys.privateKey,
@@ -52,6 +55,7 @@ export function runWorkflow({
   sha,
   event,
   vars,
+  secrets: changed,
   nodePath,
   start,
   onEvent,
@@ -73,6 +77,7 @@ export function runWorkflow({
       BACKUP_PRUNER_ACCESS_KEY_ID: secrets.accessKeyId,
       BACKUP_PRUNER_SECRET_ACCESS_KEY: secrets.secretAccessKey,
       ...alertSecrets(world),
+      ...changed,
     },
     // As on GitHub: no other workflow can read the key that opens a set.
     environments: Object.fromEntries(

@@ -22,12 +22,16 @@ export const names = {
   railwayEnvironment: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a02',
   railwayService: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a03',
   bucket: 'shop-backups',
+  /** The empty project that is made when the usual one is gone. */
+  rebuiltProject: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1b01',
+  rebuiltEnvironment: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1b02',
 } as const;
 
 export const secrets = {
   // Without hyphens: the Vercel command line refuses a token that has one.
   vercelToken: 'rehearsalVercelToken5f2c9a',
   railwayToken: 'rehearsal-railway-token-8d1e4b',
+  rebuiltRailwayToken: 'rehearsal-rebuilt-token-3c7f19',
   githubToken: 'rehearsal-github-token-c07a31',
   accessKeyId: 'REHEARSALKEYID0001',
   secretAccessKey: 'rehearsal-secret-access-key-2b9d77',
@@ -68,6 +72,8 @@ export interface World extends AsyncDisposable {
   readonly mail: SmtpStandIn;
   readonly frontendUrl: string;
   readonly backendUrl: string;
+  /** Servers that the PostgreSQL image was started as at Railway, in their order; the shop's first one is not among them. */
+  readonly railwayDatabases: readonly PostgresServer[];
   close(): Promise<void>;
 }
 
@@ -109,9 +115,16 @@ async function build(
   const databaseUrl = await postgres.createDatabase('shop');
   const repository = join(folder, 'repository');
   const frontendUrl = vercel.productionUrl(names.vercelProject);
+  const railwayDatabases: PostgresServer[] = [];
   const railway = await start(
     startRailway({
       ...railwayOptions(sample, folder, repository, databaseUrl, frontendUrl),
+      startDatabase: async ({user, password, database}) => {
+        const server = await start(startPostgres({superuser: user, password, ssl: true}));
+        if (database !== 'postgres') await server.createDatabase(database);
+        railwayDatabases.push(server);
+        return server;
+      },
       ...(options.railwayDelaysMs && {delaysMs: options.railwayDelaysMs}),
     }),
   );
@@ -163,6 +176,7 @@ async function build(
     mail,
     frontendUrl,
     backendUrl,
+    railwayDatabases,
     close,
     [Symbol.asyncDispose]: close,
   };

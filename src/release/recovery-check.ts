@@ -1,5 +1,6 @@
 import {findSet} from '../backup/choose-set.js';
 import {databaseParts, refuseForeignKeys} from '../backup/content.js';
+import type {Manifest} from '../backup/manifest.js';
 import type {SealedSet} from '../backup/set-list.js';
 import {isSound} from '../backup/sound-set.js';
 import {readTrustedManifest} from '../backup/trust.js';
@@ -10,6 +11,7 @@ import type {LedgerStore} from '../ledger/store.js';
 import type {Component, PlatformCall} from '../platforms/platform.js';
 import {restoreClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
+import type {Store} from '../storage/store.js';
 import {type BackupAccess, backupSettings, openBackupStore, readKeyTexts, seriesOf} from './backup-access.js';
 import type {Platforms} from './connection.js';
 import type {LiveDatabase} from './recovery.js';
@@ -60,6 +62,8 @@ export interface SetWanted {
   readonly set: string;
   readonly beforeMs: number;
   readonly maxAgeMs: number;
+  /** Parts that the set must hold. Default: the database. */
+  readonly roles?: readonly string[];
   readonly signedBy: readonly string[] | undefined;
   readonly privateKey: string | undefined;
   readonly keyPassphrase: string | undefined;
@@ -79,14 +83,37 @@ export async function chooseRecoverySet(
   config: Config,
   access: BackupAccess,
   wanted: SetWanted,
-  database: LiveDatabase | undefined,
+  database: Pick<LiveDatabase, 'major'> | undefined,
 ): Promise<SealedSet> {
+  return (await openRecoverySet(config, access, wanted, database)).set;
+}
+
+/** A set whose seal was checked, with what opens it. */
+export interface OpenedSet {
+  readonly set: SealedSet;
+  readonly manifest: Manifest;
+  readonly store: Store;
+  readonly keys: readonly Opener[];
+}
+
+/** The same, opened. */
+export async function openRecoverySet(
+  config: Config,
+  access: BackupAccess,
+  wanted: SetWanted,
+  server: Pick<LiveDatabase, 'major'> | undefined,
+): Promise<OpenedSet> {
   const settings = backupSettings(config, access);
   const store = await openBackupStore(settings, access, wanted.root);
   const series = seriesOf(config);
   const before = new Date(wanted.beforeMs).toISOString();
   const named = wanted.set !== 'newest';
-  const choice = {set: wanted.set, maxAgeMs: wanted.maxAgeMs, roles: ['database'], ...(!named && {before})};
+  const choice = {
+    set: wanted.set,
+    maxAgeMs: wanted.maxAgeMs,
+    roles: wanted.roles ?? ['database'],
+    ...(!named && {before}),
+  };
   const chosen = await findSet(store, series, choice, wanted.beforeMs, {signal: wanted.signal});
   refuseUnproven(chosen, named, wanted);
   const signers = await readKeyTexts(wanted.signedBy ?? settings['signed-by'] ?? [], wanted.root);
@@ -94,9 +121,9 @@ export async function chooseRecoverySet(
   databaseParts(manifest);
   const openers = await openersOf(wanted);
   if (openers.length) refuseForeignKeys(manifest, openers);
-  if (database && manifest.database)
-    await restoreClient(Number.parseInt(manifest.database.clientVersion, 10), database.major, wanted.env);
-  return chosen;
+  if (server && manifest.database)
+    await restoreClient(Number.parseInt(manifest.database.clientVersion, 10), server.major, wanted.env);
+  return {set: chosen, manifest, store, keys: openers};
 }
 
 async function openersOf({privateKey, keyPassphrase, passphrase}: SetWanted): Promise<Opener[]> {

@@ -86,6 +86,7 @@ const extra: Record<string, () => Record<string, string>> = {
   maintenance: () => ({mode: 'off'}),
   notify: () => ({mode: 'test'}),
   recovery: () => ({mode: 'begin'}),
+  rebuild: () => ({mode: 'check'}),
 };
 const kinds = {right, wrong, 'multi-line': multiLine};
 /** Not secret: an id that AWS itself writes into every request. */

@@ -1,11 +1,18 @@
+import {randomUUID} from 'node:crypto';
 import {join, resolve} from 'node:path';
 import pg from 'pg';
 import * as backup from '../../actions/backup/run.js';
 import {spec as backupSpec} from '../../actions/backup/spec.js';
+import * as deploy from '../../actions/deploy/run.js';
+import {spec as deploySpec} from '../../actions/deploy/spec.js';
 import * as gate from '../../actions/health-gate/run.js';
 import {spec as gateSpec} from '../../actions/health-gate/spec.js';
 import * as maintenance from '../../actions/maintenance/run.js';
 import {spec as maintenanceSpec} from '../../actions/maintenance/spec.js';
+import * as promote from '../../actions/promote/run.js';
+import {spec as promoteSpec} from '../../actions/promote/spec.js';
+import * as rebuild from '../../actions/rebuild/run.js';
+import {spec as rebuildSpec} from '../../actions/rebuild/spec.js';
 import * as recovery from '../../actions/recovery/run.js';
 import {spec as recoverySpec} from '../../actions/recovery/spec.js';
 import * as restore from '../../actions/restore/run.js';
@@ -30,8 +37,11 @@ interface Action {
 
 const actions: Readonly<Record<string, Action>> = {
   backup: {spec: backupSpec, run: backup.run},
+  deploy: {spec: deploySpec, run: deploy.run},
   'health-gate': {spec: gateSpec, run: gate.run},
   maintenance: {spec: maintenanceSpec, run: maintenance.run},
+  promote: {spec: promoteSpec, run: promote.run},
+  rebuild: {spec: rebuildSpec, run: rebuild.run},
   recovery: {spec: recoverySpec, run: recovery.run},
   restore: {spec: restoreSpec, run: restore.run},
   rollback: {spec: rollbackSpec, run: rollback.run},
@@ -52,6 +62,8 @@ export interface Ground extends AsyncDisposable {
   act(action: string, inputs: Readonly<Record<string, string>>): Promise<Ended>;
   /** The backend's deployment and the database are gone. */
   destroy(): Promise<void>;
+  /** Everything at Railway is gone; `RAILWAY_TOKEN` opens an empty project from now on. @returns what is typed for it. */
+  loseProject(): Promise<string>;
   contentNow(): Promise<string>;
   sql(text: string, database?: string): Promise<Array<Record<string, unknown>>>;
 }
@@ -68,7 +80,7 @@ export async function startGround(config: Readonly<Record<string, unknown>> = {}
 
 async function furnish(world: World): Promise<Ground> {
   const commit = world.product.commits.v1;
-  const env = {
+  const env: Record<string, string> = {
     GITHUB_WORKSPACE: world.product.dir,
     GITHUB_REPOSITORY: `${names.owner}/${names.repository}`,
     GITHUB_SHA: commit,
@@ -127,6 +139,14 @@ async function furnish(world: World): Promise<Ground> {
     destroy: async () => {
       await removeBackend(world);
       await sql('DROP DATABASE IF EXISTS shop WITH (FORCE)', 'postgres');
+    },
+    loseProject: async () => {
+      await world.railway.deleteProject();
+      await sql('DROP DATABASE IF EXISTS shop WITH (FORCE)', 'postgres');
+      const [projectId, token] = [randomUUID(), `rebuilt-token-${randomUUID()}`];
+      world.railway.createProject({projectId, environmentId: randomUUID(), name: 'spare', tokens: {project: token}});
+      env['RAILWAY_TOKEN'] = token;
+      return `spare@${projectId}`;
     },
     [Symbol.asyncDispose]: () => world.close(),
   };

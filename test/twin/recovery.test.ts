@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import type {Ended} from '../../src/cli/action.js';
-import {type RecoverFlags, recover} from '../../src/cli/recover.js';
+import {recover} from '../../src/cli/recover.js';
+import type {RecoverFlags} from '../../src/cli/recovery-steps.js';
 import {serving} from '../../src/rehearsal/outside.js';
 import {names} from '../../src/rehearsal/world.js';
 import {type Ground, liveBackend, startGround} from './recovery-ground.js';
@@ -33,7 +34,7 @@ function run(flags: Partial<RecoverFlags> = {}, killAfter = Number.POSITIVE_INFI
     }
     return ended;
   };
-  const all = {database: true, confirm: ground.identity, reason: 'test', step, ...flags};
+  const all = {database: true, rebuild: false, confirm: ground.identity, reason: 'test', step, ...flags};
   const done = recover(all, ground.terminal()).catch((error: unknown) => {
     if (error instanceof Killed) return undefined;
     throw error;
