@@ -31,8 +31,9 @@ export async function writePart(source: PartSource, context: PartContext): Promi
   const plain = new Tally();
   const cipher = new Tally();
   const blocks = new BlockTally(blockSizeFor(source.expectedBytes));
-  const stream = cipher.through(
-    tap(blocks, encryptTo(context.recipients, plain.through(stopOn(context.signal, source.stream)))),
+  const stream = measured(
+    [cipher, blocks],
+    encryptTo(context.recipients, measured([plain], stopOn(context.signal, source.stream))),
   );
   const stored = await context.store.upload(`${context.prefix}${source.key}`, stream, {
     ifAbsent: true,
@@ -64,9 +65,13 @@ function blockSizeFor(expectedBytes = 0): number {
   return Math.max(8, Math.ceil((3 * expectedBytes) / 10_000 / MiB)) * MiB;
 }
 
-async function* tap(blocks: BlockTally, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** One generator for all measures of a stream: each in a row costs as much garbage as a chunk of it. */
+async function* measured(
+  tallies: readonly {add(chunk: Uint8Array): void}[],
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {
-    blocks.add(chunk);
+    for (const tally of tallies) tally.add(chunk);
     yield chunk;
   }
 }

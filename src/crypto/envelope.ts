@@ -3,8 +3,9 @@ import type {Recipients} from './recipients.js';
 import {sealedPackets} from './sealed-packets.js';
 
 /**
- * Encrypts a stream to public keys, or with a passphrase, as one binary OpenPGP message with bounded memory, in the form that every GnuPG in
- * use reads: integrity protection version 1 with AES-256, no compression.
+ * Encrypts a stream to public keys, or with a passphrase, as one binary OpenPGP message with bounded memory, in the
+ * form that every GnuPG in use reads: integrity protection version 1 with AES-256, no compression.
+ * A chunk is good until the next one is asked for, which may lie in the same memory.
  * Ends with the source's error when the source fails: a cut message is never passed off as a whole one.
  */
 export async function* encryptTo(

@@ -8,7 +8,8 @@ const blockBytes = 16;
 
 /**
  * The integrity-protected packet (tag 18, version 1) around one literal packet, as a stream: RFC 4880, sections 5.13
- * and 5.9, the form every GnuPG in use reads. The key packets that go before it are the caller's.
+ * and 5.9, the form every GnuPG in use reads. The key packets that go before it are the caller's. What it yields is
+ * good until the next chunk is asked for, which lies in the same memory.
  * @param sessionKey 32 random bytes for AES-256, used for this one message.
  * @param source may yield pieces of any size; what it throws is passed on, and the packet then never ends well.
  */
@@ -19,14 +20,12 @@ export async function* sealedPackets(
   const seal = new Seal(sessionKey);
   const pieces = new LiteralPieces();
   yield Buffer.of(0xc0 | 18);
+  for (const out of seal.begin()) yield out;
   for await (const chunk of source) {
-    for (const piece of pieces.add(chunk)) {
-      seal.add(piece);
-      yield* seal.full();
-    }
+    for (const piece of pieces.add(chunk)) for (const out of seal.add(piece)) yield out;
   }
-  seal.add(pieces.last());
-  yield* seal.end();
+  for (const out of seal.add(pieces.last())) yield out;
+  for (const out of seal.end()) yield out;
 }
 
 /** Cuts the plaintext into the pieces of a literal packet, each with its header before it. */
@@ -71,49 +70,57 @@ class LiteralPieces {
 class Seal {
   readonly #cipher;
   readonly #hash = createHash('sha1');
-  #waiting: Buffer[] = [Buffer.of(1)];
-  #bytes = 1;
+  /** One piece behind its header. */
+  readonly #piece = Buffer.allocUnsafeSlow(1 + pieceBytes);
+  #filled = 0;
 
   constructor(sessionKey: Uint8Array) {
     this.#cipher = createCipheriv('aes-256-cfb', sessionKey, Buffer.alloc(blockBytes));
-    const prefix = randomBytes(blockBytes);
-    this.add([prefix, prefix.subarray(-2)]);
+    this.#piece[0] = partialHeader;
   }
 
-  add(inner: readonly Buffer[]): void {
+  *begin(): Generator<Buffer> {
+    const prefix = randomBytes(blockBytes);
+    yield* this.#fill(Buffer.of(1));
+    yield* this.add([prefix, prefix.subarray(-2)]);
+  }
+
+  /** Yields each piece that is full and not the last. */
+  *add(inner: readonly Buffer[]): Generator<Buffer> {
     for (const bytes of inner) {
       this.#hash.update(bytes);
-      const encrypted = this.#cipher.update(bytes);
-      this.#waiting.push(encrypted);
-      this.#bytes += encrypted.length;
+      yield* this.#encrypt(bytes);
     }
-  }
-
-  /** Every full piece; what is left waits, so that the last piece is never empty. */
-  *full(): Generator<Buffer> {
-    while (this.#bytes > pieceBytes) yield* this.#take(pieceBytes, [partialHeader]);
   }
 
   *end(): Generator<Buffer> {
     // The digest covers the head of its own packet.
-    this.add([Buffer.from([0xc0 | 19, 20])]);
-    const digest = this.#cipher.update(this.#hash.digest());
-    this.#waiting.push(digest, this.#cipher.final());
-    this.#bytes += digest.length;
-    yield* this.full();
-    yield* this.#take(this.#bytes, definiteLength(this.#bytes));
+    yield* this.add([Buffer.from([0xc0 | 19, 20])]);
+    yield* this.#encrypt(this.#hash.digest());
+    yield Buffer.from(definiteLength(this.#filled));
+    yield this.#piece.subarray(1, 1 + this.#filled);
   }
 
-  /** As views of what was encrypted: nothing is copied. */
-  *#take(length: number, header: readonly number[]): Generator<Buffer> {
-    yield Buffer.from(header);
-    this.#bytes -= length;
-    for (let left = length; left > 0; ) {
-      const next = this.#waiting.shift()!;
-      const part = next.subarray(0, left);
-      if (part.length < next.length) this.#waiting.unshift(next.subarray(part.length));
-      left -= part.length;
-      yield part;
+  *#encrypt(bytes: Buffer): Generator<Buffer> {
+    const encrypted = this.#cipher.update(bytes);
+    yield* this.#fill(encrypted);
+    // The cipher cannot write into memory of ours. Left to the collector, its output piles up until a full collection,
+    // one for every two or three parts of an upload; those cost time, and each lets the heap's young part grow.
+    // Node 20, on which the terminal's commands still run, has to leave it there.
+    (encrypted.buffer as Partial<ArrayBuffer>).transfer?.(0);
+  }
+
+  /** A full piece goes out only when more follows, so that the last one is never empty. */
+  *#fill(bytes: Buffer): Generator<Buffer> {
+    for (let offset = 0; offset < bytes.length; ) {
+      if (this.#filled === pieceBytes) {
+        yield this.#piece;
+        this.#filled = 0;
+      }
+      const length = Math.min(pieceBytes - this.#filled, bytes.length - offset);
+      this.#piece.set(bytes.subarray(offset, offset + length), 1 + this.#filled);
+      this.#filled += length;
+      offset += length;
     }
   }
 }

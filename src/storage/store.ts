@@ -7,6 +7,7 @@ import type {Readable} from 'node:stream';
  * Promises of each implementation:
  * - An object is there completely or not at all; a reader never sees half of one.
  * - `upload` commits only when its source ended without an error. On any failure or abort nothing of it stays behind.
+ * - `upload` has done with a chunk when it asks its source for the next one, which may lie in the same memory.
  * - `ifAbsent` never replaces an existing object: the loser gets STORE_EXISTS.
  * - Failures carry codes: STORE_NOT_FOUND, STORE_EXISTS, STORE_DENIED, STORE_LOCKED, STORE_CREDENTIALS (all final),
  *   STORE_UNAVAILABLE (retryable), STORE_LISTING (a listing that broke off), STORE.

@@ -24,7 +24,7 @@ describe('a passphrase, between GnuPG and this software', () => {
       yield body;
     }
     const file = join(folder, `${body.length}.pgp`);
-    await writeFile(file, Buffer.concat(await all(encryptTo(passphraseRecipient(passphrase), source()))));
+    await writeFile(file, encryptTo(passphraseRecipient(passphrase), source()));
     return file;
   };
 

@@ -60,6 +60,13 @@ export function describeStore(
       },
     );
 
+    test('an upload has read a chunk when it asks for the next: its memory may be used again', async () => {
+      const body = randomBytes(9 * MiB + 5);
+      await store.upload('b/reused.bin', reusing(body, 131_073));
+      expect((await readAll(store, 'b/reused.bin', {limit: 32 * MiB})).equals(body)).toBe(true);
+      await store.delete('b/reused.bin');
+    });
+
     test('ifAbsent never replaces: put', async () => {
       await store.put('c/once', Buffer.from('first'), {ifAbsent: true});
       await expect(store.put('c/once', Buffer.from('second'), {ifAbsent: true})).rejects.toMatchObject({
@@ -149,6 +156,16 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const item of items) found.push(item);
   return found;
+}
+
+/** One buffer for all chunks. */
+async function* reusing(body: Buffer, size: number) {
+  const memory = Buffer.alloc(size);
+  for (let at = 0; at < body.length; at += size) {
+    const length = body.copy(memory, 0, at, at + size);
+    yield memory.subarray(0, length);
+    memory.fill(0);
+  }
 }
 
 async function* chunked(body: Buffer, size: number): AsyncGenerator<Buffer> {

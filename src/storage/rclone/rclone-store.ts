@@ -127,7 +127,8 @@ class RcloneStore implements Store {
       for await (const chunk of source) {
         signal?.throwIfAborted();
         bytes += chunk.length;
-        yield chunk;
+        // The pipe reads ahead, and the source may use its memory again.
+        yield Buffer.from(chunk);
       }
       signal?.throwIfAborted();
     }
