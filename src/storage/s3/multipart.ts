@@ -1,3 +1,4 @@
+import {Readable} from 'node:stream';
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -189,6 +190,7 @@ export class MultipartUpload {
     try {
       const command = new UploadPartCommand(input);
       if (sha256) signWith(command, sha256);
+      sendInSlices(command, part);
       const answer = await client.send(command, {abortSignal: this.#signal});
       this.#done.push({
         ETag: answer.ETag,
@@ -222,6 +224,37 @@ function signWith(command: UploadPartCommand, sha256: string): void {
     },
     {step: 'build', name: 'knownPayloadDigest'},
   );
+}
+
+const sliceBytes = 256 * 1024;
+
+/**
+ * The connection takes a slice when it has sent the one before. Given a whole part it encrypts all of it at once, and
+ * holds a copy of each part in flight outside of the heap. Each try of the SDK begins with the first slice again.
+ */
+function sendInSlices(command: UploadPartCommand, part: Buffer): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as object;
+      const sliced = Object.assign(Object.create(Object.getPrototypeOf(request) as object), request, {
+        body: slices(part),
+      });
+      return next({...args, request: sliced});
+    },
+    // Behind the retries, which repeat only what is no stream, and behind the signature.
+    {step: 'finalizeRequest', priority: 'low', name: 'slicedBody'},
+  );
+}
+
+function slices(part: Buffer): Readable {
+  let offset = 0;
+  return new Readable({
+    read() {
+      const slice = part.subarray(offset, offset + sliceBytes);
+      offset += slice.length;
+      this.push(slice.length ? slice : null);
+    },
+  });
 }
 
 /** Aborts an upload and makes sure that nothing of it is left. Works after the caller's own signal has fired. */
