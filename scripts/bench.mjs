@@ -1,5 +1,6 @@
 // npm run bench -- NAME [options]: runs scripts/bench/NAME.mjs on Node 24, with the conditions above and below it.
-// Without a name it lists them; `npm run bench -- all` runs one after another and ends with a table.
+// Without a name it lists them; `npm run bench -- all` runs one after another and ends with a table. With --help it
+// prints what stands at the head of that file: the options are the ones named there, and others are refused.
 import {spawnSync} from 'node:child_process';
 import {readdirSync, readFileSync} from 'node:fs';
 import {availableParallelism, cpus, loadavg, totalmem} from 'node:os';
@@ -14,9 +15,21 @@ const names = readdirSync(folder)
 const node = node24() ?? process.execPath;
 const [name, ...rest] = process.argv.slice(2);
 
-if (!name || !(name === 'all' || names.includes(name))) {
+const help = process.argv.some((argument) => argument === '--help' || argument === '-h');
+
+if (!(name === 'all' || names.includes(name))) {
   console.log(`Usage: npm run bench -- NAME [options], or all\n\n${table(names.map((one) => [one, purposeOf(one)]))}`);
-  process.exit(name ? 2 : 0);
+  process.exit(help || !name ? 0 : 2);
+}
+const usage = name === 'all' ? 'npm run bench -- all: each benchmark in turn, with its own defaults' : headOf(name);
+if (help) {
+  console.log(usage);
+  process.exit(0);
+}
+const unknown = unknownOption(usage, rest);
+if (unknown) {
+  console.error(`${name} takes no ${unknown}\n\n${usage}`);
+  process.exit(2);
 }
 compile();
 if (name !== 'all') process.exit(bench(name, rest).status);
@@ -45,10 +58,21 @@ function bench(one, options) {
   return {one, seconds, status: status ?? 1};
 }
 
+/** The comment that each of them begins with: usage, purpose, what it needs. */
+function headOf(one) {
+  const comment = /^(?:\/\/.*\n)+/.exec(readFileSync(join(folder, `${one}.mjs`), 'utf8'))?.[0] ?? '';
+  return comment.replace(/^\/\/ ?/gm, '').trim();
+}
+
+/** The first option that the usage line, which ends with a colon, does not name. */
+function unknownOption(usage, given) {
+  const known = usage.slice(0, usage.search(/:(?:\s|$)/)).match(/--[a-z-]+/g) ?? [];
+  return given.map((argument) => argument.split('=')[0]).find((one) => one.startsWith('-') && !known.includes(one));
+}
+
 /** The sentence after the usage line that each of them begins with. */
 function purposeOf(one) {
-  const comment = /^(?:\/\/.*\n)+/.exec(readFileSync(join(folder, `${one}.mjs`), 'utf8'))?.[0] ?? '';
-  const text = comment.replace(/^\/\/ ?/gm, '').replace(/\s+/g, ' ');
+  const text = headOf(one).replace(/\s+/g, ' ');
   return /^npm run bench -- [^:]*: (.*?)(?:[.;] |\.?$)/.exec(text)?.[1] ?? text.slice(0, 100);
 }
 

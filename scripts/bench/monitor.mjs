@@ -1,5 +1,5 @@
-// npm run bench -- monitor [--seed N] [--days D]: a simulated year of minute checks over 20 services, the time to an
-// alarm, and what the history of a year weighs.
+// npm run bench -- monitor [--seed N] [--days D] [--services S]: a simulated year of minute checks over 20 services, the
+// time to an alarm, and what the history of a year weighs.
 import {execFile} from 'node:child_process';
 import {createServer} from 'node:http';
 import {fileURLToPath} from 'node:url';

@@ -1,4 +1,5 @@
-// npm run bench -- schema: verdicts on the corpus beside squawk's own, and the speed of judging 1,000 migrations.
+// npm run bench -- schema [--all]: verdicts on the corpus beside squawk's own, each statement's with --all, and the speed
+// of judging 1,000 migrations.
 // squawk is installed on demand into .cache/squawk; without it the rest is still measured.
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readFileSync} from 'node:fs';
