@@ -1,4 +1,5 @@
 import {afterEach, describe, expect, test} from '@jest/globals';
+import {imageOf, mountPath, templateVariables} from '../../src/platforms/railway/postgres-template.js';
 import {
   buildAll,
   failureOf,
@@ -152,6 +153,14 @@ describe('a token', () => {
   });
 });
 
+test('a repository that the new workspace may not read is named', async () => {
+  await emptyProject();
+  ground.railway.graphqlFaults.push({operation: 'serviceInstanceUpdate', message: 'Repository not found', code: null});
+  const failure = await failureOf(makeService());
+  expect(failure).toMatchObject({code: 'RAILWAY_REFUSED', message: expect.stringContaining('settings of service api')});
+  expect(failure.remedy).toMatch(/GitHub app access to acme\/shop/);
+});
+
 describe('an answer that says done', () => {
   test('is not believed of settings', async () => {
     await emptyProject();
@@ -175,6 +184,18 @@ describe('an answer that says done', () => {
     await emptyProject();
     ground.railway.faults.push(claim('serviceCreate', {id: 'never-made'}));
     expect((await failureOf(makeDatabase())).code).toBe('RAILWAY_UNPROVEN');
+  });
+
+  test('and was lost gets no namesake while the mark of what it made does not show', async () => {
+    await emptyProject();
+    ground.railway.faults.push(
+      {route: 'serviceCreate', fault: {kind: 'close-after'}},
+      {...claim('variables', {}), times: 30},
+    );
+    expect((await failureOf(makeDatabase())).code).toBe('RAILWAY_NOT_EMPTY');
+    expect(writes()).toHaveLength(1);
+    ground.railway.faults.length = 0;
+    expect(await makeDatabase()).toMatchObject({made: false});
   });
 
   test('without the id of what was made is looked after', async () => {
@@ -201,6 +222,33 @@ describe('a database', () => {
     expect(failure.message).toContain('no room');
     expect(await makeDatabase()).toMatchObject({made: false});
     expect(ground.railway.state().deployments.map((d) => d.status)).toEqual(['FAILED', 'SUCCESS']);
+  });
+
+  test('that runs without public access is deployed once more, since the access takes a deployment', async () => {
+    await emptyProject();
+    const {user, password, database} = {user: 'postgres', password: 'made-by-hand', database: 'railway'};
+    await createByHand('Postgres', {SWITCHBACK_RECOVERY: owner, ...templateVariables({user, password, database})});
+    const serviceId = ground.railway.state().services[0]!.id;
+    const place = {projectId, environmentId, serviceId};
+    await byHand('mutation($input: VolumeCreateInput!) { volumeCreate(input: $input) { id } }', {...place, mountPath});
+    const at = `serviceId: "${serviceId}", environmentId: "${environmentId}"`;
+    await byHand(`mutation { serviceInstanceUpdate(${at}, input: {source: {image: "${imageOf(16)}"}}) }`, {});
+    await byHand(`mutation { serviceInstanceDeployV2(${at}) }`, {});
+    await ground.railway.settled();
+    const built = await makeDatabase();
+    expect(built).toMatchObject({serviceId, made: false, url: expect.stringContaining(':made-by-hand@127.0.0.1:')});
+    expect(ground.railway.state().deployments.map((d) => d.status)).toEqual(['REMOVED', 'SUCCESS']);
+    expect(ground.railway.state().services[0]!.tcpProxy).toMatchObject({syncStatus: 'ACTIVE'});
+  });
+
+  test('that runs is not deployed again for a variable that is put back', async () => {
+    await emptyProject();
+    const {serviceId} = await makeDatabase();
+    ground.railway.setVariables(serviceId, {PGPORT: '1'});
+    await makeDatabase();
+    await ground.railway.settled();
+    expect(ground.railway.state().deployments).toHaveLength(1);
+    expect(writes().filter((query) => query.includes('variableCollectionUpsert'))).toHaveLength(2);
   });
 
   test('that takes too long ends the wait, and is followed by the next run', async () => {
@@ -245,5 +293,6 @@ test('a domain that is in use elsewhere is named', async () => {
   expect(failure).toMatchObject({
     code: 'RAILWAY_REFUSED',
     message: expect.stringMatching(/already in use.*about the domain api\.shop\.example of service/),
+    remedy: expect.stringContaining('Remove api.shop.example from the service that has it'),
   });
 });

@@ -145,8 +145,12 @@ describe('a database image', () => {
     const mountPath = '/var/lib/postgresql/data';
     await write('volumeCreate', 'VolumeCreateInput', {projectId, environmentId, serviceId, mountPath});
     await setImage(serviceId);
-    expect(await start(serviceId)).toBe('SUCCESS');
+    ground.railway.script.push({kind: 'held', status: 'QUEUED', forMs: 100});
+    const first = start(serviceId);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    // Made while a deployment is on its way: that one has begun without it.
     await write('tcpProxyCreate', 'TCPProxyCreateInput', {environmentId, serviceId, applicationPort: 5432});
+    expect(await first).toBe('SUCCESS');
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(stateOf(serviceId).tcpProxy?.syncStatus).toBe('CREATING');
     expect(await start(serviceId)).toBe('SUCCESS');

@@ -56,6 +56,7 @@ async function attach(site: Site, serviceId: string, {domain, targetPort}: Setti
     async () =>
       (await site.session.once(createCustomDomainDocument, {input})).customDomainCreate?.domain ? true : undefined,
     find,
+    `Remove ${cleanLine(domain, 120)} from the service that has it, such as that of the old project.`,
   );
 }
 

@@ -63,6 +63,12 @@ function comparable(name: string, value: unknown): string {
   return JSON.stringify(folder ? value.replace(/^\/+|\/+$/g, '') : (value ?? null));
 }
 
+/** A new workspace knows no repository until its owner lets it. */
+function repositoryHint(source: unknown): string | undefined {
+  const {repo} = (source ?? {}) as {readonly repo?: string};
+  return repo && `Give Railway's GitHub app access to ${cleanLine(repo, 120)} in the workspace of the new project.`;
+}
+
 /** Writes settings, which starts nothing, and reads them back; an answer of `true` alone proves nothing. */
 export async function setSettings(site: Site, name: string, serviceId: string, wanted: SettingsInput): Promise<void> {
   const {session, environmentId} = site;
@@ -80,6 +86,7 @@ export async function setSettings(site: Site, name: string, serviceId: string, w
       (await session.once(setSettingsDocument, {environmentId, serviceId, input: wanted})).serviceInstanceUpdate ||
       undefined,
     done,
+    repositoryHint(wanted.source),
   );
   const looked = await lookUntil(session, settledByMs(site), done);
   if (looked.value) return session.call.progress(`railway: set up service ${name}`);

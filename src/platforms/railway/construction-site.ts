@@ -28,12 +28,14 @@ const refusals = ['RAILWAY_AUTH', 'RAILWAY_REFUSED', 'RAILWAY_INPUT', 'RAILWAY_I
  * A write of a construction, at most once. What Railway refuses is told with the thing it was about, since its own words
  * name neither that nor what kind of token may do it.
  * @param what for people, with the name of the service: "the volume of service Postgres".
+ * @param hint the likely remedy of a refusal, as a sentence.
  */
 export async function build<T>(
   site: Site,
   what: string,
   send: () => Promise<T | undefined>,
   find: () => Promise<T | undefined>,
+  hint = '',
 ): Promise<T> {
   const {session} = site;
   try {
@@ -48,7 +50,7 @@ export async function build<T>(
     if (!(error instanceof Failure) || !refusals.includes(error.code)) throw error;
     const {code, remedy, retryable, retryAfterMs, details} = error;
     throw new Failure(code, `${error.message}; it was about ${what}`, {
-      remedy: `${remedy} A project token may lack the right: then pass a workspace token, with \`backend.project\` and \`backend.environment\`.`,
+      remedy: `${hint && `${hint} `}${remedy} A project token may lack the right: then pass a workspace token, with \`backend.project\` and \`backend.environment\`.`,
       retryable,
       retryAfterMs,
       cause: error,

@@ -37,7 +37,7 @@ function badInput(message: string) {
 function createService(world: World, input: ServiceInput): ServiceRecord {
   inScope(world, input);
   const name = input.name ?? `service-${newId().slice(0, 8)}`;
-  if (name.trim() === '' || name.length > 32) throw badInput('Error in name - Invalid input');
+  if (name.trim() === '') throw badInput('Error in name - Invalid input');
   if (world.services.some((service) => service.name === name))
     throw refuse(`A service named "${name}" already exists in this project`, null);
   const service = serviceRecord({id: newId(), name, publicDomain: false}, world.now());
