@@ -45,7 +45,10 @@ export async function setVariables(
     done,
   );
   const looked = await lookUntil(session, settledByMs(site), done);
-  if (looked.value) return session.call.progress(`railway: set ${names.length} variables of ${holder.name}`);
+  if (looked.value)
+    return session.call.progress(
+      `railway: set ${names.length === 1 ? 'one variable' : `${names.length} variables`} of ${holder.name}`,
+    );
   throw (
     looked.trouble ??
     new Failure(
