@@ -150,6 +150,7 @@ class HeldDatabase implements DatabaseSource {
         tables: [...content.tables],
         sequences: [...content.sequences],
         invalid: [...content.invalid],
+        roles: [...content.roles],
       },
     };
   }

@@ -133,6 +133,8 @@ async function drillDatabase(
       database: name,
       owners: 'drop',
       locale: 'nearest',
+      // Roles belong to a whole server: on one that is not ours they would be left behind.
+      makeRoles: throwaway !== undefined,
       clock,
     });
     measured.durationMs['restore'] = restored.durationMs.restore;
@@ -142,6 +144,10 @@ async function drillDatabase(
     if (!restored.sameLocale)
       measured.notes.push(
         `This machine lacks the locale ${source.collate}: the sort order of indexes was rebuilt in C, so a collation drift would not show.`,
+      );
+    if (restored.madeRoles.length)
+      measured.notes.push(
+        `Made for the drill, without rights and passwords, since the database names them: ${restored.madeRoles.join(', ')}.`,
       );
     measured.serverVersion = restored.server.version;
     await drillStructures(request, restored.connection, source, restored.server.major, clock, measured);

@@ -57,6 +57,8 @@ export const databaseContentSchema = open({
   objects: z.record(z.string(), z.number()),
   invalid: z.array(z.string()),
   migration: open({table: z.string(), newest: z.string(), count: size}).optional(),
+  /** Roles that policies and user mappings name; absent in sets made before it was noted. */
+  roles: z.array(z.string()).optional(),
 });
 
 const database = open({

@@ -6,6 +6,7 @@ import type {Connection} from '../postgres/connection.js';
 import {takeInventory} from '../postgres/inventory.js';
 import {MeasureAhead} from '../postgres/measure-ahead.js';
 import {analyze, createDatabase, dropDatabase, restoreArchive} from '../postgres/restore.js';
+import {makeRoles, missingRoles, rolesOfGlobals} from '../postgres/roles.js';
 import {readServerFacts, type ServerFacts} from '../postgres/server-facts.js';
 import {openSession, openSessions, type Session} from '../postgres/session.js';
 import type {Store} from '../storage/store.js';
@@ -28,6 +29,8 @@ export interface DatabaseRestore {
   readonly owners: 'keep' | 'drop';
   /** `nearest` accepts another sort order where the target lacks the original's; only for drills. */
   readonly locale?: 'exact' | 'nearest';
+  /** Makes the roles that the database names and the server lacks; only where the server is thrown away. */
+  readonly makeRoles?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
@@ -39,6 +42,8 @@ export interface RestoredDatabase {
   readonly server: ServerFacts;
   readonly comparison: Comparison;
   readonly sameLocale: boolean;
+  /** Roles that were made for it. */
+  readonly madeRoles: readonly string[];
   /** Milliseconds by stage. */
   readonly durationMs: {readonly restore: number; readonly compare: number; readonly total: number};
 }
@@ -47,26 +52,49 @@ export interface RestoredDatabase {
  * Restores the database of a set into a new database and holds it against the manifest. Every block is checked before
  * it is decrypted, pg_restore stops at the first error, and whatever goes wrong the new database is dropped again: what
  * exists afterwards is whole. A difference from the manifest is a failure too.
- * @throws Failure RESTORE_DIFFERS with the differences, or of the stage that failed.
+ * @throws Failure RESTORE_DIFFERS with the differences, DATABASE_ROLE or DATABASE_EXTENSION for what the server lacks,
+ * or of the stage that failed.
  */
 export async function restoreDatabase(request: DatabaseRestore): Promise<RestoredDatabase> {
   const {manifest, keys, signal, log = () => {}} = request;
-  const parts = databaseParts(manifest);
   const source = manifest.database;
   if (!source)
     throw new Failure('MANIFEST', `The manifest of ${manifest.id} does not describe its database`, {
       remedy: 'Take another set.',
     });
   refuseForeignKeys(manifest, keys);
+  databaseParts(manifest);
   const server = await readFacts(request.server, signal);
   const tools = await restoreClient(archiveMajor(source), server.major, request.env);
   await refuseMissingExtensions(request.server, source, signal);
+  const expected = await readContent(request.store, setPrefix(manifest, manifest.id), manifest, keys, signal);
+  const madeRoles = await provideRoles(request, expected?.roles);
+  for (;;) {
+    try {
+      return {...(await restoreInto(request, source, expected, tools)), server, madeRoles};
+    } catch (error) {
+      const role = request.makeRoles && error instanceof Failure ? error.details['role'] : undefined;
+      const made = typeof role === 'string' ? await makeRoles(request.server, [role], signal) : [];
+      if (!made.length) throw error;
+      log(`Made the role ${role}, which the archive names; beginning again.`);
+      madeRoles.push(...made);
+    }
+  }
+}
+
+async function restoreInto(
+  request: DatabaseRestore,
+  source: ManifestDatabase,
+  expected: ManifestDatabase['content'],
+  tools: ClientTools,
+): Promise<Omit<RestoredDatabase, 'server' | 'madeRoles'>> {
+  const {signal, log = () => {}} = request;
   const wanted = {name: request.database, encoding: source.encoding, collate: source.collate, ctype: source.ctype};
   const {connection, sameLocale} = await createDatabase(request.server, wanted, request.locale ?? 'exact', signal);
   try {
     log(`Restoring into the new database ${request.database} with pg_restore ${tools.version}.`);
-    const filled = await fill(request, source, parts, tools, connection);
-    return {connection, server, sameLocale, ...filled};
+    const filled = await fill(request, source, expected, tools, connection);
+    return {connection, sameLocale, ...filled};
   } catch (error) {
     await dropAgain(request, log);
     throw error;
@@ -77,17 +105,16 @@ export async function restoreDatabase(request: DatabaseRestore): Promise<Restore
 async function fill(
   request: DatabaseRestore,
   source: ManifestDatabase,
-  parts: ReturnType<typeof databaseParts>,
+  expected: ManifestDatabase['content'],
   tools: ClientTools,
   connection: Connection,
 ): Promise<Pick<RestoredDatabase, 'comparison' | 'durationMs'>> {
-  const {store, manifest, keys, signal, clock = systemClock, log = () => {}} = request;
+  const {manifest, signal, clock = systemClock, log = () => {}} = request;
   const startedMs = clock.now();
-  const prefix = setPrefix(manifest, manifest.id);
   await using sessions = await openSessions(connection, measuredAtOnce, signal);
   const ahead = new MeasureAhead(sessions.all[0]!, source.depth);
   try {
-    await fillInOrder(request, parts, tools, connection);
+    await fillInOrder(request, databaseParts(manifest), tools, connection);
   } catch (error) {
     sessions.hangUp();
     await ahead.stop();
@@ -95,7 +122,6 @@ async function fill(
   }
   const restoredMs = clock.now();
   log(`Restored, and ${ahead.size} tables measured meanwhile; comparing with the manifest.`);
-  const expected = await readContent(store, prefix, manifest, keys, signal);
   const [compared, analyzed] = await Promise.allSettled([
     compareRestored(sessions.all, ahead, expected, source),
     analyze(connection, signal),
@@ -160,6 +186,7 @@ async function compareRestored(
     tables: [...found.tables],
     sequences: [...found.sequences],
     invalid: [...found.invalid],
+    roles: [...found.roles],
   });
   if (comparison.differences.length === 0) return comparison;
   const shown = comparison.differences
@@ -197,6 +224,35 @@ async function refuseMissingExtensions(
       remedy: 'Restore into a server made from the image that production uses.',
       details: {missing},
     });
+}
+
+/**
+ * Makes or asks for the roles that the database names. Sets that do not note them have only their part with all roles
+ * of the server, of which one may be needed: nothing to refuse for.
+ */
+async function provideRoles(request: DatabaseRestore, noted: readonly string[] | undefined): Promise<string[]> {
+  const {server, signal} = request;
+  if (request.makeRoles) return makeRoles(server, noted ?? (await readRoles(request)), signal);
+  await using session = await openSession(server, {signal});
+  const missing = await missingRoles(session, noted ?? []);
+  if (!missing.length) return [];
+  throw new Failure(
+    'DATABASE_ROLE',
+    `The target server lacks the role${missing.length > 1 ? 's' : ''} ${missing.map(({name}) => name).join(', ')}, which policies of this database name`,
+    {
+      remedy: `Make what is missing there first, then restore again: \`${missing.map(({create}) => create).join('; ')};\`. Nothing was changed.`,
+      details: {missing: missing.map(({name}) => name)},
+    },
+  );
+}
+
+async function readRoles({store, manifest, keys, signal}: DatabaseRestore): Promise<string[]> {
+  const part = manifest.parts.find(({role}) => role === 'globals');
+  if (!part) return [];
+  const chunks: Uint8Array[] = [];
+  const prefix = setPrefix(manifest, manifest.id);
+  for await (const chunk of readPlaintext({store, prefix, part, signal}, keys)) chunks.push(chunk);
+  return rolesOfGlobals(Buffer.concat(chunks).toString('utf8'));
 }
 
 function archiveMajor(source: ManifestDatabase): number {

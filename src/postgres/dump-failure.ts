@@ -1,5 +1,6 @@
 import {type ChildExit, endOf} from '../kernel/child.js';
 import {Failure} from '../kernel/errors.js';
+import {roleSaidMissing} from './roles.js';
 
 /** What pg_dump and pg_restore say when they stop, and what helps. The first match counts. */
 const causes: ReadonlyArray<readonly [pattern: RegExp, code: string, remedy: string, retryable?: true]> = [
@@ -12,6 +13,11 @@ const causes: ReadonlyArray<readonly [pattern: RegExp, code: string, remedy: str
     /unsupported version \([\d.]+\) in file header/,
     'DATABASE_CLIENT',
     "Install a client at least as new as the one named in the set's manifest.",
+  ],
+  [
+    /ERROR: {2}role ".+" does not exist/,
+    'DATABASE_ROLE',
+    'Make the role on the target server first, `CREATE ROLE <role> NOLOGIN`, then run again. `owners: drop` does without owners and rights, but not without the roles that policies name.',
   ],
   [
     /unrecognized configuration parameter "transaction_timeout"/,
@@ -99,9 +105,10 @@ export function programFailure(program: string, exit: ChildExit): Failure {
     "Read the lines above; they are the program's own.",
     undefined,
   ];
+  const role = code === 'DATABASE_ROLE' ? roleSaidMissing(exit.stderr) : undefined;
   return new Failure(code, `${program} failed: ${endOf(exit)}${lines ? `\n${lines}` : ''}`, {
     remedy,
     retryable: retryable ?? false,
-    details: {exitCode: exit.code, signal: exit.signal},
+    details: {exitCode: exit.code, signal: exit.signal, ...(role === undefined ? {} : {role})},
   });
 }

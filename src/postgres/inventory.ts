@@ -1,3 +1,4 @@
+import {namedRoles} from './roles.js';
 import type {Session} from './session.js';
 
 /** What is in a database, seen in one snapshot: the measure a restored copy is held against. */
@@ -15,6 +16,8 @@ export interface Inventory {
   /** Constraints that were never validated and indexes that are not valid; a healthy database has none. */
   readonly invalid: readonly string[];
   readonly migration?: MigrationHead;
+  /** Roles without which it cannot be restored, sorted; see `namedRoles`. */
+  readonly roles: readonly string[];
 }
 
 export interface TableContent {
@@ -86,6 +89,7 @@ export async function takeInventory(session: Session, depth: Depth, aids: Invent
     sequences: await sequences(session),
     objects: await objectCounts(session),
     invalid: await invalidObjects(session),
+    roles: await namedRoles(session),
     ...(await migrationHead(session, names)),
   };
 }

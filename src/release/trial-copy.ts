@@ -7,6 +7,7 @@ import {Failure} from '../kernel/errors.js';
 import {restoreClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import {createDatabase, dropDatabase, restoreArchive} from '../postgres/restore.js';
+import {makeRoles, namedRoles} from '../postgres/roles.js';
 import {readServerFacts, type ServerFacts} from '../postgres/server-facts.js';
 import {openSession} from '../postgres/session.js';
 import {startThrowaway} from '../postgres/throwaway-server.js';
@@ -72,7 +73,9 @@ export async function openTrialServer(request: CopyRequest): Promise<TrialServer
   try {
     await refuseLiveServer(request, source);
     // Roles belong to a whole server: on one that is not ours they would be left behind.
-    const roles = throwaway ? await makeRoles(server, request.roles, request.signal) : [];
+    const roles = throwaway
+      ? await makeRoles(server, [...(await rolesOfOrigin(request)), ...request.roles], request.signal)
+      : [];
     return {
       serverMs: performance.now() - startedMs,
       notes: [
@@ -143,19 +146,11 @@ async function identifierOf(live: Connection | undefined, signal: AbortSignal): 
   }
 }
 
-async function makeRoles(server: Connection, roles: readonly string[], signal: AbortSignal): Promise<string[]> {
-  await using session = await openSession(server, {signal});
-  const made: string[] = [];
-  for (const role of roles) {
-    const [row] = await session.query<{sql: string; there: boolean}>(
-      `SELECT format('CREATE ROLE %I NOLOGIN', $1::text) AS sql, EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1) AS there`,
-      [role],
-    );
-    if (row!.there || /^pg_/.test(role)) continue;
-    await session.query(row!.sql);
-    made.push(role);
-  }
-  return made;
+/** Roles without which the live database cannot be copied; a set brings its own. */
+async function rolesOfOrigin({origin, signal}: CopyRequest): Promise<readonly string[]> {
+  if (origin.kind === 'set') return [];
+  await using session = await openSession(origin.live, {signal});
+  return await namedRoles(session);
 }
 
 async function fill(request: CopyRequest, source: Source, server: Connection, name: string): Promise<Connection> {
@@ -163,7 +158,8 @@ async function fill(request: CopyRequest, source: Source, server: Connection, na
   if (origin.kind === 'set') {
     const {store, manifest, keys} = origin;
     const wanted = {store: readOnly(store), manifest, keys, server, database: name, env, signal, log};
-    return (await restoreDatabase({...wanted, owners: 'drop', locale: 'nearest'})).connection;
+    const makeRoles = request.server === undefined;
+    return (await restoreDatabase({...wanted, owners: 'drop', locale: 'nearest', makeRoles})).connection;
   }
   await using held = await openDatabase(
     {connection: origin.live, expectedTables: [], depth: 'off', allowEmpty: true},

@@ -83,6 +83,47 @@ describe('a restore drill', () => {
     expect(verification.differences).toEqual([{what: 'rows of public.orders', expected: '5001', found: '5000'}]);
   });
 
+  describe('policies that name roles', () => {
+    let named: SetResult;
+    beforeAll(async () => {
+      await world.sql(world.server.url, 'CREATE ROLE clerk; CREATE ROLE "Odd ""role" LOGIN; CREATE ROLE idle');
+      const url = await world.database(
+        'policies',
+        `CREATE TABLE t AS SELECT 1 AS a; ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY one ON t TO clerk, "Odd ""role" USING (true); CREATE POLICY two ON t TO PUBLIC USING (true)`,
+      );
+      named = await world.backUp(url, {allowShrink: true});
+    }, 60_000);
+    const drill = (manifest: SetResult['manifest']) => runDrill({...request(), manifest});
+    const without = (roles: boolean, globals: boolean): SetResult['manifest'] => {
+      const {parts, database} = named.manifest;
+      const {roles: noted, ...content} = database!.content!;
+      return {
+        ...named.manifest,
+        parts: globals ? parts : parts.filter(({role}) => role !== 'globals'),
+        database: {...database!, content: roles ? {...content, ...(noted && {roles: noted})} : content},
+      };
+    };
+
+    test('the manifest notes them, and the drill makes them', async () => {
+      expect(named.manifest.database!.content!.roles).toEqual(['Odd "role', 'clerk']);
+      const {failure, verification} = await drill(named.manifest);
+      expect(failure).toBeUndefined();
+      expect(verification.notes).toEqual([expect.stringContaining('Odd "role, clerk')]);
+    }, 60_000);
+
+    test.each([
+      ['they are read from the part with the roles', true],
+      ['they are learned from the error when there is none', false],
+    ])(
+      'an older set does not note them: %s',
+      async (_how, globals) => {
+        expect(await drill(without(false, globals))).toMatchObject({verification: {ok: true}});
+      },
+      120_000,
+    );
+  });
+
   test('one changed byte in the store fails the set, and nothing of it reaches the server', async () => {
     const store = faulty(world.store, [{operation: 'get', key: 'database', kind: 'corrupt'}]);
     expect((await runDrill({...request(), store})).failure).toMatchObject({code: 'SET_DIGEST'});

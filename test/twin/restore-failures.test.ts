@@ -109,6 +109,30 @@ describe('a restore that cannot be whole', () => {
     expect((await attempt({manifest: made.manifest, database: 'unowned'})).comparison.differences).toEqual([]);
   });
 
+  test('roles that policies name are asked for before anything is made, or named by the error of an older set', async () => {
+    await world.sql(world.server.url, 'CREATE ROLE clerk; CREATE ROLE "Of fice"');
+    const url = await world.database(
+      'policies',
+      'CREATE TABLE t AS SELECT 1 AS a; CREATE POLICY p ON t TO clerk, "Of fice" USING (true)',
+    );
+    const {manifest} = await world.backUp(url, {allowShrink: true});
+    await world.sql(world.server.url, 'DROP DATABASE policies');
+    await world.sql(world.server.url, 'DROP ROLE clerk, "Of fice"');
+    await expect(attempt({manifest})).rejects.toMatchObject({
+      code: 'DATABASE_ROLE',
+      message: expect.stringContaining('lacks the roles Of fice, clerk'),
+      remedy: expect.stringContaining('CREATE ROLE "Of fice" NOLOGIN; CREATE ROLE clerk NOLOGIN'),
+    });
+    const {roles: _, ...content} = manifest.database!.content!;
+    await expect(attempt({manifest: {...manifest, database: {...manifest.database!, content}}})).rejects.toMatchObject({
+      code: 'DATABASE_ROLE',
+      remedy: expect.stringContaining('CREATE ROLE'),
+    });
+    expect(await databases()).not.toContain('half');
+    await world.sql(world.server.url, 'CREATE ROLE "Of fice" NOLOGIN; CREATE ROLE clerk NOLOGIN');
+    expect((await attempt({manifest, database: 'with_roles'})).comparison.differences).toEqual([]);
+  }, 60_000);
+
   test('row 28: a unique index that hides duplicates', async () => {
     const url = await world.database('doubled', 'CREATE TABLE t (a int UNIQUE); INSERT INTO t VALUES (1)');
     await world.sql(

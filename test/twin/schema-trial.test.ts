@@ -287,6 +287,18 @@ describe('what is copied', () => {
     expect(report.summary).toContain('the live database, now');
   }, 120_000);
 
+  test('with roles that policies of it name, which a server of its own does not have', async () => {
+    await world.sql(liveUrl, 'CREATE ROLE clerk; CREATE POLICY clerks ON orders TO clerk USING (true)');
+    try {
+      const to = await migration('ALTER TABLE orders ADD COLUMN packed date;\n');
+      const report = await run(to, {trial: 'database', 'private-key': '', 'database-url': liveUrl});
+      expect(report.outputs.trial).not.toBe('');
+      expect(report.summary).toContain('without rights of their own: clerk');
+    } finally {
+      await world.sql(liveUrl, 'DROP POLICY clerks ON orders; DROP ROLE clerk');
+    }
+  }, 120_000);
+
   test('never on the live server, whatever is copied', async () => {
     const to = await migration('ALTER TABLE orders ADD COLUMN shipped date;\n');
     for (const trial of ['set', 'database'])
