@@ -66,7 +66,7 @@ const ownNames: Readonly<Record<string, string>> = {
   'private-key-passphrase': 'BACKUP_PRIVATE_KEY_PASSPHRASE',
   'signing-key': 'BACKUP_SIGNING_KEY',
   'signing-key-passphrase': 'BACKUP_SIGNING_KEY_PASSPHRASE',
-  'bypass-secret': 'MAINTENANCE_BYPASS_SECRET',
+  'bypass-secret': 'MAINTENANCE_BYPASS',
   'target-url': 'RESTORE_TARGET_URL',
 };
 
