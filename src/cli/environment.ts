@@ -62,6 +62,7 @@ export async function git(args: readonly string[], cwd = process.cwd()): Promise
 const ownNames: Readonly<Record<string, string>> = {
   'storage-access-key-id': 'BACKUP_ACCESS_KEY_ID',
   'storage-secret-access-key': 'BACKUP_SECRET_ACCESS_KEY',
+  passphrase: 'BACKUP_PASSPHRASE',
   'private-key': 'BACKUP_PRIVATE_KEY',
   'private-key-passphrase': 'BACKUP_PRIVATE_KEY_PASSPHRASE',
   'signing-key': 'BACKUP_SIGNING_KEY',
