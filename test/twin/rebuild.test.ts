@@ -1,8 +1,12 @@
+import {readFile, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import pg from 'pg';
 import type {Ended} from '../../src/cli/action.js';
 import {recover} from '../../src/cli/recover.js';
 import type {RecoverFlags} from '../../src/cli/recovery-steps.js';
+import {openFileStore} from '../../src/ledger/file-store.js';
+import {ledgerFile} from '../../src/release/ledger-file.js';
 import {type Ground, startGround} from './recovery-ground.js';
 
 /** A rebuild into an empty project against a real PostgreSQL and all stand-ins, killed after each of its steps. */
@@ -91,6 +95,28 @@ test(
     expect(said).toMatch(/Left for you.*DATABASE_URL/);
     expect(said).not.toContain(ground.env['RAILWAY_TOKEN']);
     expect(said).not.toContain(ground.world.railwayDatabases[0]!.password);
+  },
+  patience,
+);
+
+test(
+  'what is deployed comes from git, and an earlier pin does not keep the product shut',
+  async () => {
+    const confirm = await ground.loseProject();
+    const {dir, commits} = ground.world.product;
+    const page = join(dir, 'frontend', 'index.html');
+    const clean = await readFile(page, 'utf8');
+    const store = openFileStore(ledgerFile(join(dir, 'ledger.jsonl')), Date.now, () => {});
+    await store.pin({who: 'test', why: 'the incident', untilMs: Date.now() + 3_600_000, ref: commits.v1});
+    try {
+      await writeFile(page, 'half edited');
+      expect(await run({confirm}).done).toMatchObject({exitCode: 0});
+      await isWhole();
+      expect(await (await fetch(ground.world.frontendUrl)).text()).toContain('id="catalogue"');
+    } finally {
+      await writeFile(page, clean);
+      await store.unpin('test', Date.now());
+    }
   },
   patience,
 );
