@@ -313,16 +313,16 @@ function leftToDo(
 ): LeftToDo[] {
   const {project, environment, url: before} = config.backend!;
   return [
-    {what: 'the secret `RAILWAY_TOKEN` of every environment', how: 'the token of the new project'},
+    {what: 'secret RAILWAY_TOKEN of every environment', how: 'the token of the new project'},
     {
-      what: 'the secret `DATABASE_URL`',
-      how: `\`DATABASE_PUBLIC_URL\` of the service ${database}, from its variables on Railway`,
+      what: 'secret DATABASE_URL',
+      how: `DATABASE_PUBLIC_URL of the service ${database}, from its variables on Railway`,
     },
-    ...(url === before ? [] : [{what: `\`backend.url\` in ${inputs.config}`, how: url}]),
+    ...(url === before ? [] : [{what: `backend.url in ${inputs.config}`, how: url}]),
     ...(project || environment
       ? [
           {
-            what: `\`backend.project\` and \`backend.environment\` in ${inputs.config}`,
+            what: `backend.project and backend.environment in ${inputs.config}`,
             how: 'the ids of the new project',
           },
         ]
@@ -330,7 +330,7 @@ function leftToDo(
     ...(settings.sealed.length
       ? [
           {
-            what: `the variables ${settings.sealed.join(', ')}`,
+            what: `variables ${settings.sealed.join(', ')}`,
             how: 'sealed again on Railway; they are set, but readable',
           },
         ]

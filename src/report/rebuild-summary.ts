@@ -66,10 +66,7 @@ export function rebuiltLines(shown: ShownRebuild): string[] {
     ...records
       .filter(({verified}) => !verified)
       .map(({host, type, name, value}) => `DNS of ${host}: set ${type} ${name} to ${value}.`),
-    ...left.map(
-      ({what, how}) =>
-        `Left for you, once the product is open: ${what.replaceAll('`', '')}: ${how.replaceAll('`', '')}.`,
-    ),
+    ...left.map(({what, how}) => `Left for you, once the product is open: ${what}: ${how}.`),
   ];
 }
 
@@ -114,7 +111,7 @@ export function rebuiltSummary(shown: ShownRebuild): string {
     '',
     table(
       ['change', 'to'],
-      left.map(({what, how}) => [cell(what), cell(how)]),
+      left.map(({what, how}) => [code(what), cell(how)]),
     ),
     '',
   ].join('\n');
