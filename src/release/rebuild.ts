@@ -1,5 +1,6 @@
 import {formatDuration} from '../kernel/duration.js';
 import {Failure} from '../kernel/errors.js';
+import {backoff, retry} from '../kernel/retry.js';
 import {factOf} from '../ledger/history.js';
 import type {ReleaseRecord} from '../ledger/record.js';
 import type {PlatformCall} from '../platforms/platform.js';
@@ -69,6 +70,7 @@ export async function rebuildBackend(request: RebuildRequest): Promise<Rebuilt> 
   );
   const connection = parseConnection(made.url);
   secretsOf(connection).forEach(request.mask);
+  await untilAnswering(connection, call);
   watch.lap('database');
   const database = await restore(request, connection);
   watch.lap('restore');
@@ -94,6 +96,17 @@ function stopwatch() {
     lastMs = Date.now();
   };
   return {laps, lap};
+}
+
+/** The platform calls the image's container good while its first start still prepares the server. */
+async function untilAnswering(live: Connection, {signal, progress}: PlatformCall): Promise<void> {
+  const server = maintenanceOf(live);
+  const onRetry = (failure: Failure, waitMs: number) =>
+    progress(`${failure.message}; looking again in ${formatDuration(waitMs)}.`);
+  await retry({delaysMs: backoff(20, 500, 10_000), signal, onRetry}, async () => {
+    await using session = await openSession(server, {signal});
+    await session.query('SELECT 1');
+  });
 }
 
 async function restore(request: RebuildRequest, live: Connection): Promise<DatabaseReturned> {
