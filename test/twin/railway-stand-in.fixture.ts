@@ -61,6 +61,7 @@ export const fastDelays = {
   rollbackAppears: 30,
   edgeRules: 10,
   workflow: 20,
+  initdb: 0,
 };
 
 export async function startFixture(

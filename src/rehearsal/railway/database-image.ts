@@ -2,7 +2,7 @@ import {logLine} from './journal.js';
 import type {DeploymentRecord, ServiceRecord} from './records.js';
 import {Ended} from './status.js';
 import {processVariables} from './variables.js';
-import {volumeOf, type World} from './world.js';
+import {inBackground, pause, volumeOf, type World} from './world.js';
 
 /** The platform's PostgreSQL image: what it asks of its environment, and the real server that stands for it. */
 
@@ -23,6 +23,7 @@ export async function openDatabase(world: World, service: ServiceRecord, deploym
     throw new Ended('CRASHED', complaint ?? 'The process kept exiting');
   }
   let running = world.databases.get(volume.id);
+  const fresh = !running;
   if (!running) {
     const user = env.POSTGRES_USER || 'postgres';
     running = world.options.startDatabase!({
@@ -33,7 +34,12 @@ export async function openDatabase(world: World, service: ServiceRecord, deploym
     });
     world.databases.set(volume.id, running);
   }
-  deployment.databasePort = (await running).port;
+  const {port} = await running;
+  const open = () => {
+    deployment.databasePort = port;
+  };
+  if (fresh && world.delays.initdb > 0) inBackground(world, pause(world, world.delays.initdb).then(open));
+  else open();
   logLine(world, deployment, 'database system is ready to accept connections', 'stdout');
 }
 

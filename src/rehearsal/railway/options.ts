@@ -70,6 +70,8 @@ export interface RailwayDelays {
   readonly latestLag: number;
   /** One step of a volume workflow. */
   readonly workflow: number;
+  /** From a database image's first start, which counts as good, until its server takes connections. */
+  readonly initdb: number;
 }
 
 /** Short enough for a rehearsal, and still in the platform's order. */
@@ -86,6 +88,7 @@ export const rehearsalDelays: RailwayDelays = {
   edgeRules: 80,
   latestLag: 0,
   workflow: 60,
+  initdb: 400,
 };
 
 /** What was measured on the platform for an image service without healthcheck; builds take minutes on top. */
@@ -102,6 +105,7 @@ export const measuredDelays: RailwayDelays = {
   edgeRules: 1_000,
   latestLag: 1_000,
   workflow: 2_000,
+  initdb: 3_000,
 };
 
 /** Where sources are silent or disagree, the stand-in can answer either way. */
