@@ -9,6 +9,7 @@ import {gateFindings} from '../../src/release/gate-findings.js';
 import {type LedgerAccess, openLedger} from '../../src/release/ledger-access.js';
 import {interruptedFinding, maintenanceFinding} from '../../src/release/ledger-findings.js';
 import {type Product, readProduct} from '../../src/release/product.js';
+import {rebuildFindings} from '../../src/release/rebuild-finding.js';
 import {releaseId} from '../../src/release/release-id.js';
 import {configuredVerdict, decidedAt, schemaFinding} from '../../src/release/schema-finding.js';
 import type {ReleaseSchemaVerdict} from '../../src/release/schema-verdict.js';
@@ -114,6 +115,7 @@ async function look(
       ...(schema ? [schemaFinding(schema, config.database !== undefined)] : []),
       ...cors,
       ...backups,
+      ...rebuildFindings(config),
       ...gateFindings(config, checkSecrets(inputs, runner)),
       pins,
       maintenance,

@@ -8,6 +8,8 @@ export interface InitAnswers {
     readonly team?: string | undefined;
     readonly path: string;
     readonly url: string;
+    /** Variables of the Vercel project that hold the backend's address. */
+    readonly backendVariables?: readonly string[] | undefined;
   };
   readonly backend?: {
     readonly service: string;
@@ -48,9 +50,9 @@ export function initFiles(answers: InitAnswers): Readonly<Record<string, string>
       with: passedOn(rollbackInputs(answers)),
     }),
     '.github/workflows/disaster-recovery.yml': caller(answers, 'disaster-recovery', {
-      on: {workflow_dispatch: {inputs: answers.bucket ? {...codeInputs, ...databaseInputs} : codeInputs}},
+      on: {workflow_dispatch: {inputs: recoveryInputs(answers)}},
       permissions: {contents: 'read', deployments: 'write', issues: 'write'},
-      with: passedOn(answers.bucket ? {...codeInputs, ...databaseInputs} : codeInputs),
+      with: passedOn(recoveryInputs(answers)),
     }),
     ...(answers.bucket && {
       '.github/workflows/backup.yml': caller(answers, 'backup', {
@@ -93,9 +95,26 @@ const codeInputs: DispatchInputs = {
 
 const databaseInputs: DispatchInputs = {
   database: {description: 'Restore the database from a set', type: 'boolean', default: false},
-  confirm: {description: 'Typed identity of the database; a run without it prints it', type: 'string', default: ''},
+  confirm: {
+    description: 'Typed identity of the database or the empty project; a run without it prints it',
+    type: 'string',
+    default: '',
+  },
   set: {description: 'Which set', type: 'string', default: 'newest'},
 };
+
+const rebuildInputs: DispatchInputs = {
+  rebuild: {
+    description: 'The Railway project is gone; RAILWAY_TOKEN is that of an empty one',
+    type: 'boolean',
+    default: false,
+  },
+};
+
+/** Everything that is made again comes from a set, so a product without backups only goes back. */
+function recoveryInputs({bucket, backend}: InitAnswers): DispatchInputs {
+  return {...codeInputs, ...(bucket && databaseInputs), ...(bucket && backend && rebuildInputs)};
+}
 
 function passedOn(inputs: DispatchInputs): Record<string, string> {
   return Object.fromEntries(Object.keys(inputs).map((name) => [name, `\${{ inputs.${name} }}`]));
@@ -112,6 +131,7 @@ export function secretNames(answers: InitAnswers, workflow: string): string[] {
     ...(workflow === 'backup' ? [] : ['CHECK_SECRETS']),
     ...(answers.bucket ? ['DATABASE_URL', 'BACKUP_ACCESS_KEY_ID', 'BACKUP_SECRET_ACCESS_KEY'] : []),
     ...(answers.bucket && opening.includes(workflow) ? ['BACKUP_PRIVATE_KEY', 'BACKUP_PRIVATE_KEY_PASSPHRASE'] : []),
+    ...(answers.bucket && answers.backend && workflow === 'disaster-recovery' ? ['SEALED_VARIABLES'] : []),
   ];
 }
 
@@ -139,6 +159,11 @@ function caller(
   );
 }
 
+/** What stands for the backend's address in each: a name tells whether it is a whole address or a host. */
+function templates(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, name.endsWith('HOST') ? '{host}' : '{url}']));
+}
+
 function configuration({product, frontend, backend, migrations, bucket, apis}: InitAnswers): string {
   const without = <T extends object>(value: T) =>
     Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
@@ -160,6 +185,7 @@ function configuration({product, frontend, backend, migrations, bucket, apis}: I
         team: frontend.team,
         path: frontend.path,
         url: frontend.url,
+        'backend-variables': backend && frontend.backendVariables && templates(frontend.backendVariables),
         'api-url': apis?.vercel,
       }),
     }),

@@ -115,6 +115,7 @@ async function findAnswers(flags: InitFlags, root: string, terminal: Terminal, a
       'frontend-url',
       'https://shop.example',
     ),
+    backendVariables: found.backendVariables,
   };
   const backend = (backendPath ?? flags.railwayService) !== undefined && {
     service: await need(flags.railwayService ?? platforms.railwayService, 'Railway service', 'railway-service', 'api'),

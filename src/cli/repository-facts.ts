@@ -1,5 +1,6 @@
 import {readdir, readFile} from 'node:fs/promises';
 import {join, relative} from 'node:path';
+import {parseEnv} from 'node:util';
 
 /** What a repository tells about its product; paths are relative to its root. */
 export interface RepositoryFacts {
@@ -10,6 +11,8 @@ export interface RepositoryFacts {
   readonly migrations?: string;
   /** `deploy.healthcheckPath` of railway.json. */
   readonly healthPath?: string;
+  /** Variables of the frontend that hold the backend's address, by the examples of its environment files. */
+  readonly backendVariables?: readonly string[];
 }
 
 const frontendFiles =
@@ -20,7 +23,7 @@ const frontendNames = /^(frontend|web|client|site|www)$/;
 const backendNames = /^(backend|api|server)$/;
 const skipped = new Set(['node_modules', '.git', '.next', '.venv', 'dist', 'build', 'lib', 'coverage']);
 
-/** Looks at most four folders deep, at names, `railway.json` and `.vercel/project.json` only. */
+/** Looks at most four folders deep, at names, `railway.json`, `.vercel/project.json` and `.env.example` only. */
 export async function readRepository(root: string): Promise<RepositoryFacts> {
   const folders = await foldersBelow(root, 4);
   const shallow = folders.filter(({path}) => path.split('/').length <= 2);
@@ -37,6 +40,7 @@ export async function readRepository(root: string): Promise<RepositoryFacts> {
     ...(migrations && {migrations}),
     ...(await healthcheck(root, backend ?? '.')),
     ...(await linkedProject(root, frontend ?? '.')),
+    ...(await backendVariables(root, frontend ?? '.')),
   };
 }
 
@@ -86,6 +90,19 @@ async function linkedProject(
     }
   }
   return {};
+}
+
+// Only the product's own: `STRIPE_API_URL` is somebody else's address.
+const ofBackend =
+  /^(NEXT_PUBLIC_|NUXT_PUBLIC_|EXPO_PUBLIC_|PUBLIC_|REACT_APP_|VITE_)?(API|BACKEND)(_[A-Z]+)*_?(URL|ORIGIN|HOST)$/;
+
+/** Files with examples hold names and no secrets; those that hold values are not opened. */
+async function backendVariables(root: string, frontend: string): Promise<Pick<RepositoryFacts, 'backendVariables'>> {
+  const files = ['.env.example', '.env.sample', '.env.template'].map((name) => join(root, frontend, name));
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  const names = Object.keys(parseEnv(texts.join('\n')));
+  const found = names.filter((name) => ofBackend.test(name));
+  return found.length ? {backendVariables: found} : {};
 }
 
 async function healthcheck(root: string, backend: string): Promise<Pick<RepositoryFacts, 'healthPath'>> {

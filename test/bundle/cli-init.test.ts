@@ -17,6 +17,9 @@ beforeEach(() => {
   for (const [path, text] of Object.entries({
     'frontend/next.config.js': '',
     'frontend/.vercel/project.json': '{"projectId":"prj_shop","orgId":"team_acme"}',
+    'frontend/.env.example':
+      'NEXT_PUBLIC_API_URL=http://localhost:8000\nAPI_HOST=localhost\nSTRIPE_API_URL=https://s\n',
+    'frontend/.env.local': 'VITE_API_URL=http://never.read\n',
     'backend/requirements.txt': 'flask',
     'backend/migrations/001.sql': '',
     'backend/railway.json': '{"deploy":{"healthcheckPath":"/api/health"}}',
@@ -54,7 +57,12 @@ test('writes what it found, and says what is left to do', async () => {
   const {config} = parseConfig(read('.github/switchback.yml'), 'switchback.yml');
   expect(config).toMatchObject({
     product: 'shop',
-    frontend: {project: 'prj_shop', team: 'team_acme', path: 'frontend'},
+    frontend: {
+      project: 'prj_shop',
+      team: 'team_acme',
+      path: 'frontend',
+      'backend-variables': {NEXT_PUBLIC_API_URL: '{url}', API_HOST: '{host}'},
+    },
     backend: {service: 'api', path: 'backend'},
     checks: [{name: 'home page'}, {name: 'backend', path: '/api/health'}],
     database: {migrations: 'backend/migrations'},
@@ -65,7 +73,11 @@ test('writes what it found, and says what is left to do', async () => {
     jobs: {release: {uses: `acme/switchback/.github/workflows/release.yml@${commit}`}},
   });
   expect(parse(read('.github/workflows/disaster-recovery.yml'))).toMatchObject({
-    on: {workflow_dispatch: {inputs: {database: {type: 'boolean', default: false}, confirm: {type: 'string'}}}},
+    on: {
+      workflow_dispatch: {
+        inputs: {database: {type: 'boolean', default: false}, confirm: {type: 'string'}, rebuild: {type: 'boolean'}},
+      },
+    },
     jobs: {
       'disaster-recovery': {
         uses: `acme/switchback/.github/workflows/disaster-recovery.yml@${commit}`,
@@ -74,6 +86,7 @@ test('writes what it found, and says what is left to do', async () => {
       },
     },
   });
+  expect(Object.keys(config.frontend!['backend-variables']!)).toHaveLength(2);
   expect(parse(read('.github/workflows/rollback.yml')).on.workflow_dispatch.inputs.component.options).toContain(
     'database',
   );

@@ -1,6 +1,8 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
+import {parseConfig} from '../../src/config/load-config.js';
 import type {Settings} from '../../src/platforms/railway/settings.js';
+import {rebuildFindings} from '../../src/release/rebuild-finding.js';
 import {frontendVariables, keepsAddress, planRebuild} from '../../src/release/rebuild-plan.js';
 
 const settings = (more: Partial<Settings> = {}): Settings => ({
@@ -91,5 +93,33 @@ test('variables of the frontend get address or host where their template says so
   expect(frontendVariables({A: '{url}/v1', B: 'wss://{host}/live'}, 'https://new.example:8443')).toEqual({
     A: 'https://new.example:8443/v1',
     B: 'wss://new.example:8443/live',
+  });
+});
+
+describe('preflight tells whether a rebuild would find its way', () => {
+  const found = (url: string, more = '') =>
+    rebuildFindings(
+      parseConfig(
+        `version: 1
+product: shop
+frontend: {project: prj_shop, url: 'https://shop.example'${more}}
+backend: {service: api, url: '${url}'}
+backup: {storage: {type: s3, bucket: b}, recipients: [keys/a.asc]}
+`,
+        'switchback.yml',
+      ).config,
+    );
+  test.each([
+    ['an address that dies with the project', 'https://api.up.railway.app', '', ['warning']],
+    ['the same with variables named', 'https://api.up.railway.app', ", backend-variables: {API_URL: '{url}'}", ['ok']],
+    ['a domain of its own', 'https://api.shop.example', '', []],
+  ])('%s', (_what, url, more, states) => {
+    expect(found(url, more).map(({state}) => state)).toEqual(states);
+  });
+
+  test('a template without a place for the address is refused', () => {
+    expect(() => found('https://a.example', ", backend-variables: {API_URL: 'https://b.example'}")).toThrow(
+      /must hold `\{url\}` or `\{host\}`/,
+    );
   });
 });
