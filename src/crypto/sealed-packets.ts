@@ -4,6 +4,9 @@ import {createCipheriv, createHash, randomBytes} from 'node:crypto';
 const pieceBits = 17;
 const pieceBytes = 2 ** pieceBits;
 const partialHeader = 0xe0 | pieceBits;
+const framedBytes = 1 + pieceBytes;
+/** Pieces given out together: each chunk costs every stage behind it some garbage, which lets the heap grow. */
+const atOnce = 7;
 const blockBytes = 16;
 
 /**
@@ -20,12 +23,16 @@ export async function* sealedPackets(
   const seal = new Seal(sessionKey);
   const pieces = new LiteralPieces();
   yield Buffer.of(0xc0 | 18);
-  for (const out of seal.begin()) yield out;
   for await (const chunk of source) {
-    for (const piece of pieces.add(chunk)) for (const out of seal.add(piece)) yield out;
+    for (const piece of pieces.add(chunk)) {
+      seal.add(piece);
+      if (!seal.isFull) continue;
+      yield seal.full();
+      seal.forget();
+    }
   }
-  for (const out of seal.add(pieces.last())) yield out;
-  for (const out of seal.end()) yield out;
+  seal.add(pieces.last());
+  for (const last of seal.end()) yield last;
 }
 
 /** Cuts the plaintext into the pieces of a literal packet, each with its header before it. */
@@ -70,55 +77,68 @@ class LiteralPieces {
 class Seal {
   readonly #cipher;
   readonly #hash = createHash('sha1');
-  /** One piece behind its header. */
-  readonly #piece = Buffer.allocUnsafeSlow(1 + pieceBytes);
+  /** Pieces one after another, each behind its header; one literal piece begins two new ones at most. */
+  readonly #pieces = Buffer.allocUnsafeSlow((atOnce + 2) * framedBytes);
+  /** Where the last one begins, and how much is in it. */
+  #last = 0;
   #filled = 0;
 
   constructor(sessionKey: Uint8Array) {
     this.#cipher = createCipheriv('aes-256-cfb', sessionKey, Buffer.alloc(blockBytes));
-    this.#piece[0] = partialHeader;
-  }
-
-  *begin(): Generator<Buffer> {
     const prefix = randomBytes(blockBytes);
-    yield* this.#fill(Buffer.of(1));
-    yield* this.add([prefix, prefix.subarray(-2)]);
+    this.#append(Buffer.of(1));
+    this.add([prefix, prefix.subarray(-2)]);
   }
 
-  /** Yields each piece that is full and not the last. */
-  *add(inner: readonly Buffer[]): Generator<Buffer> {
+  add(inner: readonly Buffer[]): void {
     for (const bytes of inner) {
       this.#hash.update(bytes);
-      yield* this.#encrypt(bytes);
+      this.#encrypt(bytes);
     }
   }
 
-  *end(): Generator<Buffer> {
-    // The digest covers the head of its own packet.
-    yield* this.add([Buffer.from([0xc0 | 19, 20])]);
-    yield* this.#encrypt(this.#hash.digest());
-    yield Buffer.from(definiteLength(this.#filled));
-    yield this.#piece.subarray(1, 1 + this.#filled);
+  /** Whether `full` has to be given out, and `forget` called, before more is added. */
+  get isFull(): boolean {
+    return this.#last >= atOnce * framedBytes;
   }
 
-  *#encrypt(bytes: Buffer): Generator<Buffer> {
+  /** Every full piece but the last one. */
+  full(): Buffer {
+    return this.#pieces.subarray(0, this.#last);
+  }
+
+  forget(): void {
+    this.#pieces.copyWithin(0, this.#last, this.#last + 1 + this.#filled);
+    this.#last = 0;
+  }
+
+  end(): readonly Buffer[] {
+    // The digest covers the head of its own packet.
+    this.add([Buffer.from([0xc0 | 19, 20])]);
+    this.#encrypt(this.#hash.digest());
+    const last = this.#pieces.subarray(this.#last + 1, this.#last + 1 + this.#filled);
+    return [this.full(), Buffer.from(definiteLength(this.#filled)), last];
+  }
+
+  #encrypt(bytes: Buffer): void {
     const encrypted = this.#cipher.update(bytes);
-    yield* this.#fill(encrypted);
+    this.#append(encrypted);
     // The cipher cannot write into memory of ours. Left to the collector, its output piles up until a full collection,
     // one for every two or three parts of an upload; those cost time, and each lets the heap's young part grow.
     // Node 20, on which the terminal's commands still run, has to leave it there.
     (encrypted.buffer as Partial<ArrayBuffer>).transfer?.(0);
   }
 
-  /** A full piece goes out only when more follows, so that the last one is never empty. */
-  *#fill(bytes: Buffer): Generator<Buffer> {
+  /** A new piece begins only when more follows, so that the last one is never empty. */
+  #append(bytes: Buffer): void {
     for (let offset = 0; offset < bytes.length; ) {
       if (this.#filled === pieceBytes) {
-        yield this.#piece;
+        this.#pieces[this.#last] = partialHeader;
+        this.#last += framedBytes;
         this.#filled = 0;
       }
       const length = Math.min(pieceBytes - this.#filled, bytes.length - offset);
-      this.#piece.set(bytes.subarray(offset, offset + length), 1 + this.#filled);
+      this.#pieces.set(bytes.subarray(offset, offset + length), this.#last + 1 + this.#filled);
       this.#filled += length;
       offset += length;
     }

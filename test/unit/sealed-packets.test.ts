@@ -11,7 +11,8 @@ const edges = [0, piece - 6, 2 * piece - 6].flatMap((full) => range(full - 52, f
 describe('the packets the data goes into', () => {
   test.each([
     ['one byte at a time', [0, 1, 190, 200, 9_000], 1],
-    ['in the pieces of a pipe', edges, 65_536],
+    ['in the pieces of a pipe', [...edges, 7 * piece - 20, 2_500_000], 65_536],
+    ['in the pieces of a file', [...range(-30, 4).map((more) => 8 * piece + more), 5_000_000], 1_000_000],
     ['in one', [...range(130, 200), ...range(8_310, 8_390), 1_000_000], 1_000_000],
   ] as const)('openpgp.js opens what came %s', async (_how, sizes, step) => {
     for (const bytes of sizes) {

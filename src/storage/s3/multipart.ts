@@ -226,7 +226,7 @@ function signWith(command: UploadPartCommand, sha256: string): void {
   );
 }
 
-const sliceBytes = 256 * 1024;
+const sliceBytes = 512 * 1024;
 
 /**
  * The connection takes a slice when it has sent the one before. Given a whole part it encrypts all of it at once, and
