@@ -38,6 +38,7 @@ const jobs = {
           expectedTables: [],
           depth: job.depth ?? 'off',
           compression: job.compression,
+          jobs: job.jobs ?? 1,
         },
       },
       {store, signal, env: process.env},

@@ -30,6 +30,7 @@ const names = {
   outside: 'shell: pg_dump -Z0 | zstd -T2 -3 | gpg -e | aws s3 cp',
   archive: 'ours: compression in the archive',
   stream: 'ours: compression around the archive',
+  streams: 'ours: in the archive, two streams of one snapshot',
   shipped: 'ours: as shipped (digests of all rows, all bytes read back)',
 };
 
@@ -64,6 +65,7 @@ async function withDatabase(world) {
     ...(tools.major >= 16 ? {[names.inside]: () => time(shell.inside, world.env)} : {}),
     [names.outside]: () => time(shell.outside, world.env),
     [names.archive]: ours({compression: 'archive'}),
+    [names.streams]: ours({compression: 'archive', jobs: 2}),
     // From 16 on the archive knows zstd itself and nothing is put around it.
     ...(tools.major < 16 ? {[names.stream]: ours({compression: 'stream'})} : {}),
     [names.shipped]: ours(shipped),
@@ -116,6 +118,7 @@ function printRatios(best, tools) {
     of(names.classic) / of(names.archive),
     zstd ? '>= 2.5' : '>= 1.5',
   );
+  printRatio('classic shell pipeline / ours in two streams', of(names.classic) / of(names.streams), 'none');
   if (!zstd)
     printRatio('classic shell pipeline / ours around the archive', of(names.classic) / of(names.stream), '>= 1.5');
   printRatio('ours / best shell pipeline, the same compression', of(ours) / of(shell), '<= 1.15');
