@@ -206,6 +206,24 @@ test('a rollback that Railway accepts and never makes, and one that somebody cro
   });
 });
 
+test('a deployment that is deleted while it is followed is no success, and the way back is open', async () => {
+  const {railway, commits, adapter, call, get} = await start();
+  await railway.seedLive(serviceId, commits.good);
+  const anchor = (await adapter.readLive(call))!;
+  railway.script.push({kind: 'deleted'});
+  const deployment = await adapter.deploy({commit: commits.better, release: 'r1'}, call);
+  expect(deployment).toMatchObject({
+    outcome: 'deleted',
+    reason: {code: 'RAILWAY_DELETED', message: expect.stringContaining('was deleted while it was waited for')},
+  });
+  await expect(adapter.promote(deployment.deploymentId, call)).rejects.toMatchObject({
+    code: expect.stringMatching(/^RAILWAY_/),
+  });
+  const abandoned = [deployment.deploymentId];
+  expect(await adapter.rollback(anchor, {...call, abandoned, reason: 'test'})).toMatchObject({outcome: 'already'});
+  expect((await get()).body.commit).toBe(commits.good);
+});
+
 test('traffic is what the front saw, and silence is empty', async () => {
   const {railway, commits, adapter, call} = await start(
     {},

@@ -177,6 +177,10 @@ async function build(
   if (scripted?.kind === 'slow') await pause(world, scripted.ms, deployment.abort.signal);
   if (scripted?.kind === 'superseded') await supersede(world, plan.service, deployment, scripted.by);
   await pause(world, world.delays.building, deployment.abort.signal);
+  if (scripted?.kind === 'deleted') {
+    world.deployments.splice(world.deployments.indexOf(deployment), 1);
+    throw new Ended('REMOVED', 'Deleted');
+  }
   if (scripted?.kind === 'fail' && scripted.in === 'build') {
     const error =
       scripted.message ?? 'Build failed: process "npm run build" did not complete successfully: exit code: 1';

@@ -24,6 +24,8 @@ export type Scripted = {readonly serviceId?: string; readonly cause?: Cause} & (
   | {readonly kind: 'stuck'; readonly status: string; readonly forMs?: number}
   /** A foreign deployment replaces it while it builds. */
   | {readonly kind: 'superseded'; readonly by?: string}
+  /** Somebody deletes it while it builds: nothing knows its id any more. */
+  | {readonly kind: 'deleted'}
   /** A foreign deployment of `commit` (default: the branch head) appears beside it. */
   | {readonly kind: 'foreign'; readonly commit?: string}
   /** Sleeps `afterMs` after SUCCESS. */
