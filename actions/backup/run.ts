@@ -2,8 +2,9 @@ import {discardSet} from '../../src/backup/discard-set.js';
 import {readHistory} from '../../src/backup/history.js';
 import {removeLeftovers} from '../../src/backup/leftovers.js';
 import type {Manifest} from '../../src/backup/manifest.js';
+import type {RetentionRequest} from '../../src/backup/retention.js';
 import {findNewestSet} from '../../src/backup/set-list.js';
-import type {Series} from '../../src/backup/set-name.js';
+import type {Series, SetId} from '../../src/backup/set-name.js';
 import {isSound} from '../../src/backup/sound-set.js';
 import type {Trust} from '../../src/backup/trust.js';
 import {type SetRequest, type SetResult, writeSet} from '../../src/backup/write-set.js';
@@ -16,6 +17,7 @@ import {
   backupSettings,
   openBackupStore,
   openRecipients,
+  openSecondStore,
   passphraseOf,
   readKeyTexts,
   seriesOf,
@@ -26,10 +28,11 @@ import {databaseConnection} from '../../src/release/database-access.js';
 import {openLedger} from '../../src/release/ledger-access.js';
 import {openSigner} from '../../src/release/manifest-signer.js';
 import {readProduct} from '../../src/release/product.js';
+import {type Copied, checkSecondFreshness, copyToSecond} from '../../src/release/second-store.js';
 import {openParts} from '../../src/release/set-parts.js';
 import {backupHistory, retentionSummary} from '../../src/report/backup-history.js';
 import {backupSummary} from '../../src/report/backup-summary.js';
-import {cell, oneLine} from '../../src/report/text.js';
+import {cell, code, oneLine} from '../../src/report/text.js';
 import type {Report, Run} from '../../src/runner/run-action.js';
 import type {Inputs} from '../../src/runner/spec.js';
 import type {Store, UnfinishedUpload} from '../../src/storage/store.js';
@@ -41,18 +44,20 @@ export async function run(inputs: BackupInputs, runner: Run): Promise<Report<typ
   const product = await open(inputs, runner);
   if (inputs.mode === 'retain') return retainSets(inputs, runner, product);
   if (inputs.mode === 'freshness') return reportFreshness(inputs, runner, product);
+  if (inputs.mode === 'copy') return copySets(inputs, runner, product);
   return backUp(inputs, runner, product);
 }
 
 async function backUp(inputs: BackupInputs, runner: Run, product: Opened): Promise<Report<typeof spec>> {
   const {store, series, config} = product;
   const base = await describeRequest(inputs, runner, product);
+  const signal = AbortSignal.any([runner.signal, deadline(inputs.deadline)]);
   const fresh = await findFresh(inputs, base, store, await trustOf(product.settings, runner));
   if (fresh) {
     await (await openLedger(config, inputs, runner)).append(inputs['ledger-id'], 'backed-up', {set: fresh.id});
-    return report(fresh, store, {reused: true, durationMs: 0});
+    const reused = report(fresh, store, {reused: true, durationMs: 0});
+    return withCopies(reused, await copyMade(inputs, runner, product, fresh.id, signal));
   }
-  const signal = AbortSignal.any([runner.signal, deadline(inputs.deadline)]);
   await sweep(inputs, runner, store, series);
   const result = await makeSet(inputs, runner, product, base, signal);
   runner.saveState('sealed', 'true');
@@ -60,7 +65,67 @@ async function backUp(inputs: BackupInputs, runner: Run, product: Opened): Promi
   const ledger = await openLedger(config, inputs, runner);
   await ledger.append(inputs['ledger-id'], 'backed-up', {set: result.id});
   const sealed = report(result.manifest, store, {reused: false, durationMs: result.durationMs});
-  return {...sealed, summary: `${sealed.summary}\n\n${await history(product, runner)}`};
+  const whole = {...sealed, summary: `${sealed.summary}\n\n${await history(product, runner)}`};
+  return withCopies(whole, await copyMade(inputs, runner, product, result.id, signal));
+}
+
+/** `copy` alone: what a run could not copy while the second store was away. */
+async function copySets(inputs: BackupInputs, runner: Run, product: Opened): Promise<Report<typeof spec>> {
+  const signal = AbortSignal.any([runner.signal, deadline(inputs.deadline)]);
+  const copied = await copyMade(inputs, runner, product, undefined, signal);
+  if (copied) return copied;
+  throw refusal('INPUT', 'The inputs were', [
+    {
+      where: 'input `mode`',
+      what: 'is copy, and there is no second store to copy to',
+      remedy: 'Describe it under `backup.also`, and leave `store` away',
+    },
+  ]);
+}
+
+/** Copies what the second store lacks. Undefined where there is none, or this run leaves it to a later one. */
+async function copyMade(
+  inputs: BackupInputs,
+  runner: Run,
+  {store, second, series, settings}: Opened,
+  made: SetId | undefined,
+  signal: AbortSignal,
+): Promise<Copied | undefined> {
+  if (!second) return undefined;
+  const uploads: UnfinishedUpload[] = [];
+  const copied = await copyToSecond({
+    from: store,
+    to: second,
+    series,
+    settings,
+    trust: await trustOf(settings, runner),
+    made,
+    readBack: inputs['read-back'],
+    most: inputs['max-copies'],
+    retries: inputs.retries,
+    leftoversAfterMs: inputs['leftovers-after'],
+    signal,
+    log: (line) => runner.log(oneLine(line)),
+    warn: (message) => runner.annotate({level: 'warning', title: 'Second store', message}),
+    // Saved before a byte is sent: the post step removes what a killed process leaves behind.
+    onStarted: (upload) => {
+      uploads.push(upload);
+      runner.saveState('copies', JSON.stringify(uploads));
+    },
+  });
+  // Whatever ended in order has taken its own uploads back.
+  runner.saveState('copies', '');
+  return copied;
+}
+
+/** The set is sealed whatever became of its copy: outputs and summary tell both. */
+function withCopies(made: Report<typeof spec>, copied: Copied | undefined): Report<typeof spec> {
+  if (!copied) return made;
+  return {
+    outputs: {...made.outputs, ...copied.outputs},
+    summary: `${made.summary}\n\n${copied.summary}`,
+    ...(copied.failure && {failure: copied.failure}),
+  };
 }
 
 /** One set. What failed for a passing reason is done again from the start: a new snapshot, a new id. */
@@ -109,15 +174,11 @@ async function history({store, series, config}: Opened, runner: Run): Promise<st
   }
 }
 
-/** Old sets go by rules, in two steps; anything doubtful stops it and keeps everything. */
-async function retainSets(
-  inputs: BackupInputs,
-  runner: Run,
-  {config, settings, store, series}: Opened,
-): Promise<Report<typeof spec>> {
+/** Old sets go by rules, in two steps, in each store by its own listing; anything doubtful stops it and keeps everything. */
+async function retainSets(inputs: BackupInputs, runner: Run, product: Opened): Promise<Report<typeof spec>> {
+  const {config, settings, store, second, series} = product;
   const ledger = await openLedger(config, inputs, runner);
   const request = {
-    store,
     series,
     rules: retentionRules(settings),
     limits: {staleAfterMs: 2 * settings.schedule},
@@ -126,11 +187,38 @@ async function retainSets(
     nowMs: Date.now(),
     signal: runner.signal,
   };
+  const first = await retainIn(inputs, {...request, store}, second && store.location);
+  if (!second) return first;
+  const also = await retainIn(inputs, {...request, store: second}, second.location).catch(
+    (error: unknown): Report<typeof spec> => {
+      if (runner.signal.aborted || !(error instanceof Failure)) throw error;
+      const summary = `## ❌ Retention in ${code(second.location, 200)}\n\n${cell(error.message)}`;
+      return {outputs: {}, summary, failure: error};
+    },
+  );
+  return {
+    outputs: {...first.outputs, 'also-planned': also.outputs.planned, 'also-removed': also.outputs.removed},
+    summary: `${first.summary}\n\n${also.summary}`,
+    ...firstFailure(first.failure, also.failure),
+  };
+}
+
+function firstFailure(...failures: ReadonlyArray<Failure | undefined>): {failure?: Failure} {
+  const failure = failures.find(Boolean);
+  return failure ? {failure} : {};
+}
+
+async function retainIn(
+  inputs: BackupInputs,
+  request: RetentionRequest,
+  where: string | undefined,
+): Promise<Report<typeof spec>> {
   const {plan, removal} = await retain(request, inputs.apply, {graceMs: inputs.grace, maxDelete: inputs['max-delete']});
   const failed = removal?.failed ?? [];
   return {
     outputs: {planned: plan.remove.length, removed: removal?.removed.length ?? 0},
     summary: retentionSummary({
+      where,
       applied: inputs.apply,
       kept: plan.keep,
       planned: plan.remove,
@@ -151,7 +239,18 @@ async function retainSets(
 }
 
 /** Finds the backup that did not happen: by the age of what is there, never by whether a run was seen. */
-async function reportFreshness(
+async function reportFreshness(inputs: BackupInputs, runner: Run, product: Opened): Promise<Report<typeof spec>> {
+  const first = await freshnessOfFirst(inputs, runner, product);
+  if (!product.second) return first;
+  const also = await freshnessOfSecond(inputs, runner, product, product.second);
+  return {
+    outputs: {...first.outputs, ...also.outputs},
+    summary: `${first.summary}\n\n${also.summary}`,
+    ...firstFailure(first.failure, also.failure),
+  };
+}
+
+async function freshnessOfFirst(
   inputs: BackupInputs,
   runner: Run,
   {config, settings, store, series}: Opened,
@@ -191,6 +290,30 @@ async function reportFreshness(
   }
 }
 
+/** A product is as safe as its file says only while both stores hold a young set. */
+async function freshnessOfSecond(
+  inputs: BackupInputs,
+  runner: Run,
+  {config, settings, series}: Opened,
+  second: Store,
+): Promise<Report<typeof spec>> {
+  const key = `freshness ${config.product}/${config.environment} second store`;
+  const maxAgeMs = inputs['max-age'] ?? settings.schedule;
+  try {
+    const trust = await trustOf(settings, runner);
+    const {id, ageMs} = await checkSecondFreshness(second, series, maxAgeMs, runner.signal, trust);
+    if (inputs.alarm) await clearAlarm(inputs['github-token'], runner, key, `The set ${id} is in the second store.`);
+    const summary = `## ✅ In the second store it is ${formatDuration(ageMs)} old\n\n${code(id)} in ${code(second.location, 200)}.`;
+    return {outputs: {'also-age-ms': Math.round(ageMs)}, summary};
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'BACKUP_ALSO_STALE') throw error;
+    const summary = `## ❌ The second store lacks young sets\n\n${cell(error.message)}`;
+    const title = `Backups of ${config.product} do not reach the second store`;
+    if (inputs.alarm) await raiseAlarm(inputs['github-token'], runner, {key, title, body: alarmBody(error, summary)});
+    return {outputs: {}, summary, failure: error};
+  }
+}
+
 const alarms = {
   BACKUP_STALE: {heading: 'Backups have stopped', title: (product: string) => `Backups of ${product} have stopped`},
   BACKUP_UNPROVEN: {
@@ -202,8 +325,13 @@ const alarms = {
 /** Removes everything of a set that this step began and did not seal. A sealed set is left alone. */
 export async function cleanUp(inputs: BackupInputs, runner: Run): Promise<void> {
   const id = runner.state('set');
-  if (!id || runner.state('sealed')) return;
-  const {store, series} = await open(inputs, runner);
+  const copies = JSON.parse(runner.state('copies') || '[]') as UnfinishedUpload[];
+  const isUnsealed = Boolean(id) && !runner.state('sealed');
+  if (!isUnsealed && !copies.length) return;
+  const {store, second, series} = await open(inputs, runner);
+  // Whole parts of a copy stay: the next run checks and keeps them.
+  for (const upload of copies) await second?.abandon(upload);
+  if (!isUnsealed) return;
   const uploads = JSON.parse(runner.state('uploads') || '[]') as UnfinishedUpload[];
   const left = await discardSet(store, series, id, uploads);
   if (left.objects || left.uploads)
@@ -214,6 +342,8 @@ interface Opened {
   readonly config: Config;
   readonly settings: BackupConfig;
   readonly store: Store;
+  /** Where every set is copied to. Undefined where none is described, and where this run shall not copy. */
+  readonly second: Store | undefined;
   readonly series: Series;
 }
 
@@ -221,7 +351,9 @@ async function open(inputs: BackupInputs, runner: Run): Promise<Opened> {
   const {config} = await readProduct(inputs, rootOf(runner), runner.env['GITHUB_REPOSITORY']);
   const settings = backupSettings(config, inputs);
   const store = await openBackupStore(settings, inputs, rootOf(runner));
-  return {config, settings, store, series: seriesOf(config)};
+  const copies = inputs.mode !== 'backup' || inputs.copy;
+  const second = copies ? await openSecondStore(settings, inputs, rootOf(runner)) : undefined;
+  return {config, settings, store, second, series: seriesOf(config)};
 }
 
 /** What the set is asked to hold: what the input names, else whatever the file describes. */

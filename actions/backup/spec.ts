@@ -1,4 +1,4 @@
-import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {backupAccessInputs, storeInputs} from '../../src/release/backup-inputs.js';
 import {configInputs, railwayInputs, releaseInputs, vercelInputs} from '../../src/release/inputs.js';
 import {choice, defineAction, duration, flag, integer, list, secret, text} from '../../src/runner/spec.js';
 
@@ -10,13 +10,14 @@ export const spec = defineAction({
   post: true,
   inputs: {
     mode: choice({
-      options: ['backup', 'retain', 'freshness'],
+      options: ['backup', 'copy', 'retain', 'freshness'],
       default: 'backup',
-      doc: '`backup` makes a set; `retain` plans and removes old sets, best in a job of its own with its own credentials; `freshness` fails when the newest sound set is older than `backup.schedule`, which finds the backup that did not happen.',
+      doc: '`backup` makes a set and copies it to the second store, where there is one; `copy` only copies what is missing there; `retain` plans and removes old sets, best in a job of its own with its own credentials; `freshness` fails when the newest sound set is older than `backup.schedule`, which finds the backup that did not happen.',
     }),
     ...configInputs,
     ...releaseInputs,
     ...backupAccessInputs,
+    ...storeInputs,
     'vercel-token': vercelInputs['vercel-token'],
     'railway-token': railwayInputs['railway-token'],
     include: list({
@@ -67,6 +68,15 @@ export const spec = defineAction({
       options: ['full', 'minimal'],
       default: 'full',
       doc: '`minimal` keeps table names and row counts out of the readable manifest and stores them encrypted.',
+    }),
+    copy: flag({
+      default: 'true',
+      doc: 'Copies the set to `backup.also` after its seal, and before it ends also what earlier runs could not copy. `false` leaves that to a later run.',
+    }),
+    'max-copies': integer({
+      default: '5',
+      min: 1,
+      doc: 'Most sets copied to the second store in one run, newest first.',
     }),
     'skip-if-fresh': duration({
       doc: 'Reuses the newest set of the same database when it is younger than this, instead of making another.',
@@ -127,9 +137,15 @@ export const spec = defineAction({
     'duration-ms': 'From start to seal.',
     verified: '`true` when every stored byte was read back and compared before the seal.',
     reused: '`true` when a fresh set was reused instead of made.',
+    copied: 'Ids of the sets that this run copied to the second store, separated by commas.',
+    'not-copied': 'Ids of the sets that the second store should hold and does not.',
+    'copy-ms': 'What copying took.',
     'age-ms': 'For `freshness`: age of the newest sound set.',
+    'also-age-ms': 'For `freshness`: age of the newest sound set in the second store.',
     'drill-age-ms': 'For `freshness`: how long ago a set was last proven; empty when never.',
     removed: 'For `retain`: number of sets removed.',
     planned: 'For `retain`: number of sets the plan wants to remove.',
+    'also-removed': 'For `retain`: number of sets removed from the second store.',
+    'also-planned': 'For `retain`: number of sets that the plan of the second store wants to remove.',
   },
 });

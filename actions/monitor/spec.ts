@@ -1,4 +1,4 @@
-import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {backupAccessInputs, secondStoreInputs} from '../../src/release/backup-inputs.js';
 import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {configInputs, vercelInputs} from '../../src/release/inputs.js';
 import {choice, defineAction, duration, list, text, url} from '../../src/runner/spec.js';
@@ -31,6 +31,7 @@ export const spec = defineAction({
     'storage-secret-access-key': backupAccessInputs['storage-secret-access-key'],
     'storage-bucket': backupAccessInputs['storage-bucket'],
     'storage-endpoint': backupAccessInputs['storage-endpoint'],
+    ...secondStoreInputs,
     'fail-on': list({
       options: ['down', 'degraded', 'channel'],
       default: 'channel',

@@ -1,4 +1,4 @@
-import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {backupAccessInputs, secondStoreInputs} from '../../src/release/backup-inputs.js';
 import {checkSecretsInput} from '../../src/release/check-secrets.js';
 import {commitInput, configInputs, railwayInputs, vercelInputs} from '../../src/release/inputs.js';
 import {choice, defineAction, flag, list} from '../../src/runner/spec.js';
@@ -32,6 +32,7 @@ export const spec = defineAction({
     ...vercelInputs,
     ...railwayInputs,
     ...backupAccessInputs,
+    ...secondStoreInputs,
     ...checkSecretsInput,
   },
   outputs: {

@@ -1,4 +1,4 @@
-import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {backupAccessInputs, storeInputs} from '../../src/release/backup-inputs.js';
 import {configInputs, railwayInputs, vercelInputs} from '../../src/release/inputs.js';
 import {choice, defineAction, duration, list, secret, secretLines, text} from '../../src/runner/spec.js';
 
@@ -62,6 +62,7 @@ export const spec = defineAction({
     }),
     ...configInputs,
     ...backupAccessInputs,
+    ...storeInputs,
     ...vercelInputs,
     ...railwayInputs,
   },

@@ -23,6 +23,7 @@ import {
   passphraseOf,
   readKeyTexts,
   seriesOf,
+  withWayOut,
 } from '../../src/release/backup-access.js';
 import {alarmBody, clearAlarm, raiseAlarm} from '../../src/release/backup-alarm.js';
 import {configurationDifferences} from '../../src/release/configuration-differences.js';
@@ -61,6 +62,10 @@ interface Chosen extends TrustedManifest {
 
 export async function run(inputs: RestoreInputs, runner: Run): Promise<RestoreReport> {
   const opened = await open(inputs, runner);
+  return withWayOut(opened.settings, inputs, () => perform(inputs, opened, runner));
+}
+
+async function perform(inputs: RestoreInputs, opened: Opened, runner: Run): Promise<RestoreReport> {
   if (inputs.mode === 'list') return list(opened, runner);
   const openers = await unlock(inputs, opened, runner);
   const chosen = await choose(inputs, opened, runner);
@@ -227,12 +232,13 @@ async function drill(
     onHandle: (handle) => runner.saveState('throwaway', handle),
   });
   const report = await reportVerification(inputs, store, chosen, verification, failure, runner);
-  const key = `drill ${chosen.manifest.project}/${chosen.manifest.environment}`;
+  const where = inputs.store === 'also' ? ' in the second store' : '';
+  const key = `drill ${chosen.manifest.project}/${chosen.manifest.environment}${where}`;
   if (!inputs.alarm) return report;
   if (failure)
     await raiseAlarm(inputs['github-token'], runner, {
       key,
-      title: `The backup of ${chosen.manifest.project} did not survive its restore drill`,
+      title: `The backup of ${chosen.manifest.project}${where} did not survive its restore drill`,
       body: alarmBody(failure, report.summary ?? ''),
     });
   else await clearAlarm(inputs['github-token'], runner, key, `The drill of ${chosen.manifest.id} passed.`);

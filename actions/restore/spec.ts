@@ -1,4 +1,4 @@
-import {backupAccessInputs} from '../../src/release/backup-inputs.js';
+import {backupAccessInputs, storeInputs} from '../../src/release/backup-inputs.js';
 import {configInputs, railwayInputs, vercelInputs} from '../../src/release/inputs.js';
 import {choice, defineAction, duration, flag, list, secret, text} from '../../src/runner/spec.js';
 
@@ -16,6 +16,7 @@ export const spec = defineAction({
     }),
     ...configInputs,
     ...backupAccessInputs,
+    ...storeInputs,
     'vercel-token': vercelInputs['vercel-token'],
     'railway-token': railwayInputs['railway-token'],
     set: text({

@@ -12,6 +12,8 @@ export interface Trust {
 
 export interface TrustedManifest {
   readonly manifest: Manifest;
+  /** As stored, and as signed. */
+  readonly bytes: Buffer;
   /** SHA-256 of its stored bytes. */
   readonly sha256: string;
   /** Fingerprint of the signer; undefined when no signature was asked for. */
@@ -43,7 +45,7 @@ export async function readTrustedManifest(
   const signedBy = trust.signers.length
     ? await verifyDetached(bytes, await readSignature(store, prefix, id), trust.signers)
     : undefined;
-  return {manifest: decodeManifest(bytes, {id, ...series}), sha256: manifestDigest(bytes), signedBy};
+  return {manifest: decodeManifest(bytes, {id, ...series}), bytes, sha256: manifestDigest(bytes), signedBy};
 }
 
 async function readSignature(store: Store, prefix: string, id: SetId): Promise<string> {

@@ -3,7 +3,7 @@ import type {Recipients} from '../crypto/recipients.js';
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {cancelled, Failure, isAbort, messageOf} from '../kernel/errors.js';
 import type {Depth} from '../postgres/inventory.js';
-import {readAll, type Store, type UnfinishedUpload} from '../storage/store.js';
+import type {Store, UnfinishedUpload} from '../storage/store.js';
 import {openByHand} from './by-hand.js';
 import {type DatabaseRequest, type DatabaseSource, openDatabase} from './database-part.js';
 import {discardSet} from './discard-set.js';
@@ -15,8 +15,9 @@ import {
   manifestSchemaName,
 } from './manifest.js';
 import {checkStored, type PartSource, writePart} from './part-writer.js';
+import {sealSet} from './seal-set.js';
 import {eachOf, findNewestSet, type SealedSet} from './set-list.js';
-import {manifestName, newSetId, type Series, type SetId, setPrefix, signatureName} from './set-name.js';
+import {manifestName, newSetId, type Series, type SetId, setPrefix} from './set-name.js';
 import {refuseShrunk} from './shrink.js';
 import {asFound} from './sound-set.js';
 import {refuseWrongClock} from './store-clock.js';
@@ -281,23 +282,10 @@ function composeManifest({
   };
 }
 
-/** The manifest goes last: from that moment the set exists. An unclear answer is settled by reading. */
 async function seal(manifest: Manifest, prefix: string, {store, sign, signal}: SetDependencies): Promise<void> {
   const bytes = encodeManifest(manifest);
-  if (sign)
-    await store.put(`${prefix}${signatureName}`, Buffer.from(await sign(bytes)), {
-      ifAbsent: true,
-      contentType: 'application/pgp-signature',
-      signal,
-    });
-  const key = `${prefix}${manifestName}`;
-  try {
-    await store.put(key, bytes, {ifAbsent: true, contentType: 'application/json', signal});
-  } catch (error) {
-    // The answer may have been lost on its way back; only the store knows whether the set exists.
-    const stored = await readAll(store, key).catch(() => undefined);
-    if (stored?.equals(bytes) !== true) throw error;
-  }
+  const signature = sign && Buffer.from(await sign(bytes));
+  await sealSet(store, prefix, {manifest: bytes, signature}, signal);
 }
 
 /** Removes what was uploaded. Works after the signal fired, and never hides the failure that led here. */

@@ -82,10 +82,10 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'backup',
-    about: 'make one sealed, encrypted, verified set',
+    about: 'make one sealed, encrypted, verified set (backup, copy, retain, freshness)',
     action: 'backup',
     positional: 'mode',
-    examples: ['switchback backup', 'switchback backup freshness --max-age 26h'],
+    examples: ['switchback backup', 'switchback backup copy', 'switchback backup freshness --max-age 26h'],
   },
   {
     name: 'restore',

@@ -63,6 +63,8 @@ const ownNames: Readonly<Record<string, string>> = {
   'storage-access-key-id': 'BACKUP_ACCESS_KEY_ID',
   'storage-secret-access-key': 'BACKUP_SECRET_ACCESS_KEY',
   passphrase: 'BACKUP_PASSPHRASE',
+  'also-access-key-id': 'BACKUP_ALSO_ACCESS_KEY_ID',
+  'also-secret-access-key': 'BACKUP_ALSO_SECRET_ACCESS_KEY',
   'private-key': 'BACKUP_PRIVATE_KEY',
   'private-key-passphrase': 'BACKUP_PRIVATE_KEY_PASSPHRASE',
   'signing-key': 'BACKUP_SIGNING_KEY',

@@ -43,6 +43,7 @@ function addOwnFlags(command: Command, name: string): void {
         )
         .option('--since <time>', 'when the damage began; no younger set is taken (default: now)')
         .option('--set <id>', 'which set (default: the newest sound one from before the damage)')
+        .option('--store <word>', 'storage, or also: the second store, when the first is gone (default: storage)')
         .option('--max-age <duration>', 'a set older than this is refused unless it is named (default: 7d)')
         .option('--release <id>', 'release to bring back (default: the last known good one)')
         .option('--owners <word>', 'keep or drop the owners of restored objects (default: keep)');
@@ -96,6 +97,8 @@ const ownSecrets: Readonly<Record<string, ReadonlyArray<readonly [variable: stri
     ['DATABASE_URL', 'Address of the live database, or of the empty one that takes its place'],
     ['BACKUP_ACCESS_KEY_ID', 'Access key of the backup bucket'],
     ['BACKUP_SECRET_ACCESS_KEY', 'Secret key of the backup bucket'],
+    ['BACKUP_ALSO_ACCESS_KEY_ID', 'Access key of the second store, for --store also'],
+    ['BACKUP_ALSO_SECRET_ACCESS_KEY', 'Secret key of the second store'],
     ['BACKUP_PRIVATE_KEY', 'Armored private OpenPGP key that opens the sets, for --database and --rebuild'],
     ['SEALED_VARIABLES', 'For --rebuild: values that Railway never told, one NAME=value a line'],
     ['BACKUP_PRIVATE_KEY_PASSPHRASE', 'Its passphrase'],

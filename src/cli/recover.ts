@@ -80,7 +80,7 @@ async function bringBack(steps: Steps, flags: RecoverFlags, began: Outputs): Pro
 /** What cannot be read any more must not stop the way back; it is said plainly. */
 async function keepWhatIsLeft(steps: Steps, reason: string, state: string): Promise<void> {
   if (state === 'live') {
-    const kept = {'as-found': 'true', retries: '0', reason: `what was left: ${reason}`};
+    const kept = {'as-found': 'true', copy: 'false', retries: '0', reason: `what was left: ${reason}`};
     if (await steps.tried('Snapshot of what is left', 'backup', kept)) return;
     steps.say('The live database could not be read to its end: nothing was kept of it in the store.');
   } else if (state === 'missing') steps.say('The live database does not exist any more: nothing could be kept of it.');

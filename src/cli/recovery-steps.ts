@@ -13,6 +13,8 @@ export interface RecoverFlags {
   readonly set?: string | undefined;
   readonly maxAge?: string | undefined;
   readonly owners?: string | undefined;
+  /** Where sets are read from and written to; steps that do neither have no such input. */
+  readonly store?: string | undefined;
   /** Runs one step; replaced in tests. */
   readonly step?: typeof runOnTerminal;
 }
@@ -72,7 +74,7 @@ export class Steps {
   }
 
   private perform(action: string, inputs: Given, terminal = this.terminal): Promise<Ended> {
-    const all: Given = {config: this.flags.config, ...inputs};
+    const all: Given = {config: this.flags.config, store: this.flags.store, ...inputs};
     return (this.flags.step ?? runOnTerminal)(action, (name) => all[name] || undefined, terminal);
   }
 }

@@ -62,7 +62,7 @@ async function ship(
   opened: Readonly<Record<string, string>>,
   flags: ReleaseFlags,
 ): Promise<Record<string, string | undefined>> {
-  if (!flags.skipBackup) await run('Back up', 'backup', record);
+  if (!flags.skipBackup) await run('Back up', 'backup', {...record, copy: 'false'});
   const staged = await run('Stage the frontend', 'deploy', {...record, component: 'frontend'});
   if (opened['pinned'] === 'true') throw pinned(opened['pin-reason']);
   const deployed = await run('Deploy the backend', 'deploy', {...record, component: 'backend'});

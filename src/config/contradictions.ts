@@ -1,4 +1,5 @@
-import type {CheckConfig, Config} from './schema.js';
+import {isSamePlace} from './same-place.js';
+import type {CheckConfig, Config, StorageConfig} from './schema.js';
 
 interface Contradiction {
   readonly path: ReadonlyArray<string | number>;
@@ -102,19 +103,16 @@ function gate({gate}: Config): Contradiction[] {
   return found;
 }
 
-function backup(config: Config): Contradiction[] {
-  const storage = config.backup?.storage;
-  if (!storage) return [];
-  const needed = {s3: 'bucket', local: 'folder', rclone: 'remote'}[storage.type] as 'bucket' | 'folder' | 'remote';
-  const found: Contradiction[] = [];
-  const add = (path: readonly string[], what: string, remedy: string) =>
-    found.push({path: ['backup', 'storage', ...path], what, remedy});
-  if (!storage[needed])
-    add([], `is of type ${storage.type} and lacks \`${needed}\``, `Add \`backup.storage.${needed}\``);
-  for (const key of ['lock', 'encryption'] as const)
-    if (storage[key] !== undefined && storage.type !== 's3')
-      add([key], `is something only S3 stores do, and the type is ${storage.type}`, 'Remove it');
-  const {recipients, 'passphrase-env': passphrase} = config.backup!;
+function backup({backup: settings}: Config): Contradiction[] {
+  if (!settings) return [];
+  const found = [...storeOf('storage', settings.storage), ...(settings.also ? storeOf('also', settings.also) : [])];
+  if (settings.also && isSamePlace(settings.storage, settings.also))
+    found.push({
+      path: ['backup', 'also'],
+      what: 'is the very place that `storage` names, so that nothing would be kept twice',
+      remedy: 'Name a store with another provider, or remove it',
+    });
+  const {recipients, 'passphrase-env': passphrase} = settings;
   if (!recipients && !passphrase)
     found.push({
       path: ['backup'],
@@ -127,8 +125,22 @@ function backup(config: Config): Contradiction[] {
       what: 'is given beside `recipients`, and a set is encrypted in one way',
       remedy: 'Keep the public keys; with them the runner cannot read what it stores',
     });
+  return found;
+}
+
+/** What one store lacks, or asks for and cannot have. */
+function storeOf(key: 'storage' | 'also', storage: StorageConfig): Contradiction[] {
+  const needed = {s3: 'bucket', local: 'folder', rclone: 'remote'}[storage.type] as 'bucket' | 'folder' | 'remote';
+  const found: Contradiction[] = [];
+  const add = (path: readonly string[], what: string, remedy: string) =>
+    found.push({path: ['backup', key, ...path], what, remedy});
+  if (!storage[needed])
+    add([], `is of type ${storage.type} and lacks \`${needed}\``, `Add \`backup.${key}.${needed}\``);
+  for (const name of ['lock', 'encryption'] as const)
+    if (storage[name] !== undefined && storage.type !== 's3')
+      add([name], `is something only S3 stores do, and the type is ${storage.type}`, 'Remove it');
   if (storage['kms-key'] && storage.encryption !== 'aws:kms')
-    add(['kms-key'], 'is given, but the encryption is not aws:kms', 'Set `backup.storage.encryption: aws:kms`');
+    add(['kms-key'], 'is given, but the encryption is not aws:kms', `Set \`backup.${key}.encryption: aws:kms\``);
   return found;
 }
 

@@ -350,6 +350,9 @@ const retention = z.strictObject({
 
 const backup = z.strictObject({
   storage: storage.describe('Where the sets are stored.'),
+  also: storage
+    .optional()
+    .describe('A second store, with another provider: every set is copied there after its seal, with keys of its own.'),
   recipients: z
     .array(z.string().min(1))
     .min(1)
@@ -573,6 +576,7 @@ export type MonitorConfig = Config['monitor'];
 export type AlertsConfig = NonNullable<Config['alerts']>;
 export type TrialConfig = NonNullable<NonNullable<Config['database']>['trial']>;
 export type BackupConfig = NonNullable<Config['backup']>;
+export type StorageConfig = BackupConfig['storage'];
 
 /** The JSON Schema that editors use; generated into `action-docs/switchback.schema.json`. */
 export function configJsonSchema(): Record<string, unknown> {

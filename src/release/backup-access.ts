@@ -1,9 +1,10 @@
 import {readFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import type {Series} from '../backup/set-name.js';
-import type {BackupConfig, Config} from '../config/schema.js';
+import {isSamePlace} from '../config/same-place.js';
+import type {BackupConfig, Config, StorageConfig} from '../config/schema.js';
 import {loadRecipients, passphraseRecipient, type Recipients} from '../crypto/recipients.js';
-import {type Problem, refusal} from '../kernel/errors.js';
+import {Failure, type Problem, refusal} from '../kernel/errors.js';
 import {openLocalStore} from '../storage/local/local-store.js';
 import {openRcloneStore} from '../storage/rclone/rclone-store.js';
 import type {S3Settings} from '../storage/s3/s3-store.js';
@@ -16,6 +17,10 @@ export interface BackupAccess {
   readonly 'storage-secret-access-key'?: string | undefined;
   readonly 'storage-bucket'?: string | undefined;
   readonly 'storage-endpoint'?: string | undefined;
+  readonly 'also-access-key-id'?: string | undefined;
+  readonly 'also-secret-access-key'?: string | undefined;
+  /** Key under `backup` of the store that the run works in; default `storage`. */
+  readonly store?: 'storage' | 'also' | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,31 +43,106 @@ export function seriesOf(config: Config): Series {
 }
 
 /**
- * Opens the store of backups: a bucket, a folder below `root`, or an rclone remote. Keys come from the inputs; without
- * them the standard AWS chain is used, so that OIDC works. The S3 client is loaded only for a bucket.
- * @throws refusal INPUT when only one half of a key pair was given.
+ * Opens the store that the run works in: `backup.storage`, or with `store: also` the second one. Keys come from the
+ * inputs; without them the standard AWS chain is used, so that OIDC works.
+ * @throws refusal INPUT when only one half of a key pair was given, or the second store is asked for and not described.
  */
 export async function openBackupStore(
   settings: BackupConfig,
   access: BackupAccess,
   root = process.cwd(),
 ): Promise<Store> {
-  const {storage} = settings;
+  if (access.store !== 'also')
+    return openStore(firstPlace(settings, access), settings, keysOf('storage', access), root);
+  if (settings.also) return openStore(settings.also, settings, keysOf('also', access), root);
+  throw refusal('INPUT', 'The inputs were', [
+    {
+      where: 'input `store`',
+      what: 'is also, and the file describes no second store',
+      remedy: 'Describe it under `backup.also`, or leave `store` away',
+    },
+  ]);
+}
+
+/**
+ * Opens the store that every set is copied to. Undefined when none is described, or when the run works in it anyway.
+ * @throws refusal INPUT for half a key pair, and when the inputs make both stores one.
+ */
+export async function openSecondStore(
+  settings: BackupConfig,
+  access: BackupAccess,
+  root = process.cwd(),
+): Promise<Store | undefined> {
+  const {also} = settings;
+  if (!also || access.store === 'also') return undefined;
+  if (isSamePlace(firstPlace(settings, access), also))
+    throw refusal('INPUT', 'The inputs were', [
+      {
+        where: 'inputs `storage-bucket` and `storage-endpoint`',
+        what: 'name the very place that `backup.also` describes',
+        remedy: 'Give both stores places of their own',
+      },
+    ]);
+  return openStore(also, settings, keysOf('also', access), root);
+}
+
+/** Where the first store lies: the file, and the inputs that stand above it. */
+export function firstPlace({storage}: BackupConfig, access: BackupAccess): StorageConfig {
+  return {
+    ...storage,
+    bucket: access['storage-bucket'] ?? storage.bucket,
+    endpoint: access['storage-endpoint'] ?? storage.endpoint,
+  };
+}
+
+/** A bucket, a folder below `root`, or an rclone remote. The S3 client is loaded only for a bucket. */
+async function openStore(
+  storage: StorageConfig,
+  settings: BackupConfig,
+  credentials: () => S3Settings['credentials'],
+  root: string,
+): Promise<Store> {
   if (storage.type === 'local') return openLocalStore(join(resolve(root, storage.folder ?? '.'), storage.prefix));
   if (storage.type === 'rclone')
     return openRcloneStore({remote: `${storage.remote}/${storage.prefix}`, env: process.env});
-  const credentials = credentialsOf(access);
+  const known = credentials();
   const {openS3Store} = await import('../storage/s3/s3-store.js');
   return openS3Store({
-    bucket: access['storage-bucket'] ?? storage.bucket ?? '',
+    bucket: storage.bucket ?? '',
     prefix: storage.prefix,
     region: storage.region,
-    endpoint: access['storage-endpoint'] ?? storage.endpoint,
+    endpoint: storage.endpoint,
     pathStyle: storage['path-style'],
-    credentials,
+    credentials: known,
     partSize: settings['part-size'],
     lock: storage.lock === undefined ? undefined : {mode: storage['lock-mode'], forMs: storage.lock},
     encryption: storage.encryption && {method: storage.encryption, key: storage['kms-key']},
+  });
+}
+
+/**
+ * Runs what reads from the store of the run. Where a second store is described, a failure that has to do with the first
+ * names it: in the hour of need nobody should have to remember that it is there.
+ */
+export async function withWayOut<T>(settings: BackupConfig, access: BackupAccess, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw namingSecond(settings, access, error);
+  }
+}
+
+/** The same failure, with the second store in its remedy where that may help. */
+export function namingSecond<E>(settings: BackupConfig, access: BackupAccess, error: E): E | Failure {
+  if (!(error instanceof Failure) || !settings.also || access.store === 'also') return error;
+  if (!/^(STORE|SET_(CHOICE|TOO_OLD|DIGEST|INCOMPLETE)|RECOVERY_SET|MANIFEST|SIGNATURE)/.test(error.code)) return error;
+  const {code, message, remedy, retryable, retryAfterMs, details} = error;
+  return new Failure(code, message, {
+    remedy: `${remedy} The second store holds copies: \`store: also\` reads from it, with its own keys (\`also-access-key-id\`, \`also-secret-access-key\`).`,
+    retryable,
+    ...(retryAfterMs === undefined ? {} : {retryAfterMs}),
+    details,
+    cause: error,
   });
 }
 
@@ -134,17 +214,18 @@ export async function readKeyTexts(given: readonly string[], root: string): Prom
   return texts;
 }
 
-function credentialsOf(access: BackupAccess): S3Settings['credentials'] {
-  const [id, key] = [access['storage-access-key-id'], access['storage-secret-access-key']];
-  if (Boolean(id) !== Boolean(key)) {
-    const absent = id ? 'storage-secret-access-key' : 'storage-access-key-id';
+/** One store's own pair of keys; the keys of one are never tried on the other. */
+function keysOf(name: 'storage' | 'also', access: BackupAccess): () => S3Settings['credentials'] {
+  const [idName, secretName] = [`${name}-access-key-id`, `${name}-secret-access-key`] as const;
+  const [id, key] = [access[idName], access[secretName]];
+  return () => {
+    if (Boolean(id) === Boolean(key)) return id && key ? {accessKeyId: id, secretAccessKey: key} : undefined;
     throw refusal('INPUT', 'The inputs were', [
       {
-        where: `input \`${absent}\``,
+        where: `input \`${id ? secretName : idName}\``,
         what: 'is missing, and its other half was given',
         remedy: 'Pass both, or neither to use the standard AWS credential chain',
       },
     ]);
-  }
-  return id && key ? {accessKeyId: id, secretAccessKey: key} : undefined;
+  };
 }

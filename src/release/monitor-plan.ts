@@ -36,6 +36,7 @@ export function monitorPlan(config: Config): MonitorPlan {
 
 export const budgetPrefix = 'error budget: ';
 export const backupFact = 'backup age';
+export const secondCopyFact = 'second copy age';
 export const drillFact = 'restore drill age';
 export const readinessFact = 'rollback readiness';
 export const certificatePrefix = 'certificate of ';
@@ -44,13 +45,13 @@ export const runFact = 'monitor run';
 /** Facts that need somebody soon, but not at night. */
 function isUpkeep(service: string): boolean {
   return (
-    [readinessFact, runFact].includes(service) ||
+    [readinessFact, runFact, secondCopyFact].includes(service) ||
     [budgetPrefix, certificatePrefix].some((one) => service.startsWith(one))
   );
 }
 
 function componentOfFact(service: string): string {
-  return service === backupFact || service === drillFact ? 'database' : 'backend';
+  return [backupFact, secondCopyFact, drillFact].includes(service) ? 'database' : 'backend';
 }
 
 function judgePolicy({monitor, gate}: Config, check: CheckDefinition | undefined): JudgePolicy {

@@ -12,7 +12,14 @@ import type {Component, PlatformCall} from '../platforms/platform.js';
 import {restoreClient} from '../postgres/client-tools.js';
 import type {Connection} from '../postgres/connection.js';
 import type {Store} from '../storage/store.js';
-import {type BackupAccess, backupSettings, openBackupStore, readKeyTexts, seriesOf} from './backup-access.js';
+import {
+  type BackupAccess,
+  backupSettings,
+  openBackupStore,
+  readKeyTexts,
+  seriesOf,
+  withWayOut,
+} from './backup-access.js';
 import type {Platforms} from './connection.js';
 import type {LiveDatabase} from './recovery.js';
 import {planRollback, type RollbackPlan} from './rollback-targets.js';
@@ -114,10 +121,13 @@ export async function openRecoverySet(
     roles: wanted.roles ?? ['database'],
     ...(!named && {before}),
   };
-  const chosen = await findSet(store, series, choice, wanted.beforeMs, {signal: wanted.signal});
-  refuseUnproven(chosen, named, wanted);
+  const {signal} = wanted;
   const signers = await readKeyTexts(wanted.signedBy ?? settings['signed-by'] ?? [], wanted.root);
-  const {manifest} = await readTrustedManifest(store, series, chosen.id, {signers}, wanted.signal);
+  const {chosen, manifest} = await withWayOut(settings, access, async () => {
+    const set = await findSet(store, series, choice, wanted.beforeMs, {signal});
+    refuseUnproven(set, named, wanted);
+    return {chosen: set, manifest: (await readTrustedManifest(store, series, set.id, {signers}, signal)).manifest};
+  });
   databaseParts(manifest);
   const openers = await openersOf(wanted);
   if (openers.length) refuseForeignKeys(manifest, openers);

@@ -1,11 +1,12 @@
 import {randomBytes} from 'node:crypto';
 import {clockGap} from '../backup/store-clock.js';
-import type {BackupConfig, Config} from '../config/schema.js';
+import {storeHost} from '../config/same-place.js';
+import type {BackupConfig, Config, StorageConfig} from '../config/schema.js';
 import {formatDuration} from '../kernel/duration.js';
 import {Failure, isAbort, messageOf} from '../kernel/errors.js';
 import type {Finding} from '../platforms/platform.js';
 import type {Store, StoreFacts} from '../storage/store.js';
-import {type BackupAccess, openBackupStore} from './backup-access.js';
+import {type BackupAccess, firstPlace, openBackupStore} from './backup-access.js';
 import {databaseConnection} from './database-access.js';
 
 interface Context {
@@ -13,11 +14,32 @@ interface Context {
   readonly signal: AbortSignal;
 }
 
-/** Rows about the store of backups: a probe object, which it removes; its clock; its lock and encryption; where it lies. */
+/** Rows about the stores of backups: a probe object, which it removes; clock, lock and encryption; where they lie. */
 export async function storeFindings(config: Config, access: BackupAccess, context: Context): Promise<Finding[]> {
   const settings = config.backup!;
-  const [probe, asked] = await Promise.all([probeFinding(settings, access), factFindings(settings, access, context)]);
-  return [probe, ...asked, ...placeFindings(config, access, context)];
+  const [first, second] = await Promise.all([
+    findingsOf(settings, settings.storage, access, context),
+    settings.also ? findingsOf(settings, settings.also, {...access, store: 'also'}, context) : [],
+  ]);
+  return [...first, ...second.map(ofSecond), ...placeFindings(config, access, context)];
+}
+
+async function findingsOf(settings: BackupConfig, storage: StorageConfig, access: BackupAccess, context: Context) {
+  const [probe, asked] = await Promise.all([
+    probeFinding(settings, access),
+    factFindings(settings, storage, access, context),
+  ]);
+  return [probe, ...asked];
+}
+
+/** A release does not need it, so that it must not stop one; the backup that cannot copy is red by itself. */
+function ofSecond(finding: Finding): Finding {
+  return {
+    ...finding,
+    check: `second store: ${finding.check.replace(/^store /, '')}`,
+    state: finding.state === 'problem' ? 'warning' : finding.state,
+    ...(finding.remedy && {remedy: finding.remedy.replace('backup.storage', 'backup.also')}),
+  };
 }
 
 const row = (check: string, state: Finding['state'], found: string, remedy?: string): Finding => ({
@@ -58,7 +80,12 @@ async function probeFinding(settings: BackupConfig, access: BackupAccess): Promi
   }
 }
 
-async function factFindings(settings: BackupConfig, access: BackupAccess, {signal}: Context): Promise<Finding[]> {
+async function factFindings(
+  settings: BackupConfig,
+  storage: StorageConfig,
+  access: BackupAccess,
+  {signal}: Context,
+): Promise<Finding[]> {
   let store: Store;
   let facts: StoreFacts;
   try {
@@ -69,7 +96,7 @@ async function factFindings(settings: BackupConfig, access: BackupAccess, {signa
     // The probe object says the same, and what to do about it.
     return [];
   }
-  return [clockFinding(facts), lockFinding(settings, facts), encryptionFinding(settings, facts)].flat();
+  return [clockFinding(facts), lockFinding(storage, facts), encryptionFinding(storage, facts)].flat();
 }
 
 function clockFinding(facts: StoreFacts): Finding[] {
@@ -83,7 +110,7 @@ function clockFinding(facts: StoreFacts): Finding[] {
     : [row('clock against the store', 'ok', `${formatDuration(Math.abs(Math.round(facts.aheadMs)))} apart`)];
 }
 
-function lockFinding({storage}: BackupConfig, {lock, versioned}: StoreFacts): Finding[] {
+function lockFinding(storage: StorageConfig, {lock, versioned}: StoreFacts): Finding[] {
   const check = 'lock of the store';
   if (storage.lock !== undefined) {
     const wanted = `${storage['lock-mode']} lock for ${formatDuration(storage.lock)}`;
@@ -105,31 +132,72 @@ function lockFinding({storage}: BackupConfig, {lock, versioned}: StoreFacts): Fi
 
 const lockRemedy = 'Use a bucket made with object lock, or remove `backup.storage.lock`';
 
-function encryptionFinding({storage}: BackupConfig, {encryption}: StoreFacts): Finding[] {
+function encryptionFinding(storage: StorageConfig, {encryption}: StoreFacts): Finding[] {
   const wanted = storage.encryption;
   // The probe object was written with it, so the store has it, and the key may be used.
   if (wanted) return [row('encryption by the store', 'ok', `${wanted}${storage['kms-key'] ? ', own key' : ''}`)];
   return encryption ? [row('encryption by the store', 'ok', `${encryption}, by the bucket itself`)] : [];
 }
 
-/** A store in the account of the database dies with it, so that a locked account takes both. */
+/** A store in the account of the database dies with it, so that a locked account takes both; so does a second store in that of the first. */
 export function placeFindings(config: Config, access: BackupAccess, {env}: Context): Finding[] {
-  const {storage} = config.backup!;
-  if (storage.type !== 's3') return [];
-  const host = databaseHost(config, access, env);
-  const endpoint = access['storage-endpoint'] ?? storage.endpoint;
-  const store = endpoint === undefined ? 's3.amazonaws.com' : new URL(endpoint).hostname;
-  const shared = host === undefined ? undefined : sharedOwner(host, store);
-  return shared
-    ? [
-        row(
-          'store apart from the database',
-          'warning',
-          `database and store are both at ${shared}: a locked or deleted account takes both`,
-          'Keep the sets, or a second copy of them, with another provider',
-        ),
-      ]
-    : [];
+  const settings = config.backup!;
+  const database = databaseHost(config, access, env);
+  const [first, second] = [firstPlace(settings, access), settings.also];
+  const shared = database === undefined ? undefined : sharedWith(database, first);
+  const apart = second && !sharedPlace(first, second) && !(database && sharedWith(database, second));
+  return [
+    ...(shared
+      ? [
+          row(
+            'store apart from the database',
+            apart ? 'ok' : 'warning',
+            `database and store are both at ${shared}${apart ? '; the second store is not' : ': a locked or deleted account takes both'}`,
+            apart ? undefined : 'Keep the sets, or a second copy of them (`backup.also`), with another provider',
+          ),
+        ]
+      : []),
+    ...(second ? apartFinding(first, second, apart === true) : []),
+  ];
+}
+
+function apartFinding(first: StorageConfig, second: StorageConfig, apart: boolean): Finding[] {
+  const check = 'second store: apart from the rest';
+  if (apart) return [row(check, 'ok', nameOf(second))];
+  const shared = sharedPlace(first, second);
+  return [
+    row(
+      check,
+      'warning',
+      shared
+        ? `both stores are at ${shared}: a locked account, or one outage, takes both`
+        : 'the second store is where the database is: a locked or deleted account takes both',
+      'Keep the second store with another provider',
+    ),
+  ];
+}
+
+/** What two stores have in common that could end both: a provider, this machine, an rclone remote. */
+function sharedPlace(one: StorageConfig, other: StorageConfig): string | undefined {
+  if (one.type !== other.type) return undefined;
+  if (one.type !== 's3') return nameOf(one) === nameOf(other) ? nameOf(one) : undefined;
+  const [host, otherHost] = [hostOf(one)!, hostOf(other)!];
+  return host === otherHost ? host : sharedOwner(host, otherHost);
+}
+
+function nameOf(storage: StorageConfig): string {
+  if (storage.type === 'local') return 'this machine';
+  if (storage.type === 'rclone') return `the rclone remote ${storage.remote?.split(':')[0]}`;
+  return hostOf(storage)!;
+}
+
+function hostOf(storage: StorageConfig): string | undefined {
+  return storeHost(storage)?.replace(/:\d+$/, '');
+}
+
+function sharedWith(database: string, storage: StorageConfig): string | undefined {
+  const host = hostOf(storage);
+  return host === undefined ? undefined : sharedOwner(database, host);
 }
 
 function databaseHost(config: Config, access: BackupAccess, env: Context['env']): string | undefined {

@@ -39,6 +39,8 @@ export function backupHistory(entries: readonly HistoryEntry[], rpoMs: number): 
 }
 
 export interface RetentionFigures {
+  /** Which store, where there are two. */
+  readonly where?: string | undefined;
   readonly applied: boolean;
   readonly kept: ReadonlyArray<{readonly id: string; readonly because: readonly string[]}>;
   readonly planned: readonly string[];
@@ -65,7 +67,7 @@ export function retentionSummary(figures: RetentionFigures): string {
         ]
       : [];
   return [
-    `## ${failed.length ? '❌' : '✅'} Retention: ${kept.length} kept, ${planned.length} may go, ${removed.length} removed`,
+    `## ${failed.length ? '❌' : '✅'} Retention${figures.where ? ` in ${code(figures.where, 200)}` : ''}: ${kept.length} kept, ${planned.length} may go, ${removed.length} removed`,
     '',
     `${kept.length + planned.length} sets hold ${formatBytes(figures.storedBytes)}.`,
     '',

@@ -334,8 +334,17 @@ const catalogue: ReadonlyArray<
   [
     63,
     'the store dies with the database',
-    'warned about when both are with one provider',
-    [['twin/store-findings', 'row 63:']],
+    'a second store with keys of its own; warned about when two are with one provider',
+    [
+      ['twin/store-findings', 'row 63: database and store'],
+      ['twin/store-findings', 'row 63: two stores'],
+      ['twin/copy-set', 'row 63: a copy of a set'],
+      ['twin/copy-set', 'a byte that the first store changes'],
+      ['twin/second-store', 'every set is copied after its seal'],
+      ['twin/second-store', 'a second store that is down'],
+      ['twin/second-store', 'with the first store gone'],
+      ['bundle/copy-kill', 'killed at 30 moments'],
+    ],
   ],
   [
     64,

@@ -16,7 +16,12 @@ export function plannedSet(
 } {
   const id = newSetId(atMs, (index % 2 ** 32).toString(16).padStart(8, '0'));
   const body = Buffer.from(`data of ${id}`);
-  const digest = {bytes: body.length, sha256: createHash('sha256').update(body).digest('hex')};
+  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  const digest = {bytes: body.length, sha256: sha256(body)};
+  const blockSize = 8;
+  const blocks = Array.from({length: Math.ceil(body.length / blockSize)}, (_, i) =>
+    sha256(body.subarray(i * blockSize, (i + 1) * blockSize)),
+  );
   const part = (role: 'database' | 'assets' | 'configuration' | 'globals', key: string) => ({
     role,
     name: role,
@@ -25,7 +30,7 @@ export function plannedSet(
     compression: {method: 'none' as const, where: 'none' as const},
     plaintext: digest,
     ciphertext: digest,
-    blocks: {size: 8, sha256: []},
+    blocks: {size: blockSize, sha256: blocks},
     durationMs: 1,
   });
   const parts = [

@@ -84,7 +84,11 @@ describe('row 37: clocks that differ', () => {
 });
 
 describe('what preflight says of the store', () => {
-  const configOf = (storage: Record<string, unknown>, database: Record<string, unknown> = {}) =>
+  const configOf = (
+    storage: Record<string, unknown>,
+    database: Record<string, unknown> = {},
+    also?: Record<string, unknown>,
+  ) =>
     parseConfig(
       JSON.stringify({
         version: 1,
@@ -94,17 +98,23 @@ describe('what preflight says of the store', () => {
         backup: {
           recipients: ['keys/a.asc'],
           storage: {type: 's3', bucket: 'backups', endpoint: s3.url, 'path-style': true, ...storage},
+          ...(also && {also}),
         },
       } satisfies ConfigText),
       'switchback.yml',
     ).config;
-  const findings = async (config: ReturnType<typeof configOf>, url?: string) => {
+  const findings = async (
+    config: ReturnType<typeof configOf>,
+    url?: string,
+    more: Readonly<Record<string, string>> = {},
+  ) => {
     const rows = await storeFindings(
       config,
       {
         'storage-access-key-id': testCredentials.accessKeyId,
         'storage-secret-access-key': testCredentials.secretAccessKey,
         ...(url ? {'database-url': url} : {}),
+        ...more,
       },
       {env: {}, signal: new AbortController().signal},
     );
@@ -158,5 +168,48 @@ describe('what preflight says of the store', () => {
       {state: 'warning', found: expect.stringContaining('both at Railway')},
     ]);
     expect(rows('https://s3.eu-central-003.backblazeb2.com')).toEqual([]);
+  });
+
+  test('row 63: two stores with one provider are warned about, apart they are well', async () => {
+    s3 = await startS3({...testCredentials, buckets: ['backups']});
+    const railway = 'https://storage.railway.app';
+    const rows = (first: string, second: Record<string, unknown>) =>
+      Object.fromEntries(
+        placeFindings(
+          configOf({endpoint: first}, {}, {type: 's3', bucket: 'copies', ...second}),
+          {'database-url': 'postgres://a:b@x.proxy.rlwy.net:1234/railway'},
+          {env: {}, signal: new AbortController().signal},
+        ).map(({check, state, found}) => [check, `${state}: ${found}`]),
+      );
+    const b2 = 'https://s3.eu-central-003.backblazeb2.com';
+    expect(rows(railway, {endpoint: b2})).toEqual({
+      'store apart from the database': expect.stringMatching(/^ok: .*both at Railway; the second store is not/),
+      'second store: apart from the rest': expect.stringMatching(/^ok: s3.eu-central-003/),
+    });
+    expect(rows(b2, {endpoint: 'https://s3.us-west-001.backblazeb2.com'})).toEqual({
+      'second store: apart from the rest': expect.stringMatching(/^warning: both stores are at backblazeb2.com/),
+    });
+    expect(rows(b2, {endpoint: railway})).toEqual({
+      'second store: apart from the rest': expect.stringMatching(/^warning: .*where the database is/),
+    });
+    expect(rows(b2, {type: 'local', folder: 'mnt'})).toEqual({
+      'second store: apart from the rest': 'ok: this machine',
+    });
+  });
+
+  test('the second store is probed with its own keys, and never stops a release', async () => {
+    const other = {accessKeyId: 'AKIAOTHEROTHEROT', secretAccessKey: 'b3RoZXItc2VjcmV0LWZvci10ZXN0cw'};
+    s3 = await startS3({...testCredentials, buckets: ['backups']});
+    await using second = await startS3({...other, buckets: ['copies']});
+    const config = configOf({}, {}, {type: 's3', bucket: 'copies', endpoint: second.url, 'path-style': true});
+    const keys = {'also-access-key-id': other.accessKeyId, 'also-secret-access-key': other.secretAccessKey};
+    const check = 'second store: writable, readable, deletable';
+    expect((await findings(config, undefined, keys))[check]).toMatch(/^ok: s3:..copies/);
+    expect(second.keys('copies')).toEqual([]);
+    const wrong = {
+      'also-access-key-id': testCredentials.accessKeyId,
+      'also-secret-access-key': testCredentials.secretAccessKey,
+    };
+    expect((await findings(config, undefined, wrong))[check]).toMatch(/^warning: .*could not be written/);
   });
 });
