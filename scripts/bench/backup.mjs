@@ -1,4 +1,4 @@
-// npm run bench -- backup [--scale S] [--runs N] [--only a,b] [--parts rows,restore,memory,cancel]: the product's backup
+// npm run bench -- backup [--scale S] [--runs N] [--only a,b] [--parts rows,restore,memory,cancel] [--sizes 1,6]: the product's backup
 // against shell pipelines, both sides in one run and taken in turn, on a real PostgreSQL and a store in memory.
 // Prints medians and ratios with the goals beside them; fails on no figure, for a shared machine is no judge. Needs gpg
 // and aws in PATH for the other side. The server is the first one in PATH, so that another version can be measured.
@@ -21,6 +21,7 @@ const option = (name, fallback) =>
 const scale = Number(option('scale', '1'));
 const runs = Number(option('runs', '3'));
 const only = option('only', '').split(',').filter(Boolean);
+const sizes = option('sizes', '1,2,4,6').split(',').map(Number);
 const parts = option('parts', 'rows,restore,memory,cancel').split(',');
 const folder = mkdtempSync(join(tmpdir(), 'switchback-bench-'));
 const children = [];
@@ -192,7 +193,7 @@ async function printCancel(world, url, workMs) {
 async function printMemory(world) {
   const figures = [];
   console.log('');
-  for (const gib of [1, 2, 4, 6]) {
+  for (const gib of sizes) {
     const {rssMB, workMs} = await product(world, {what: 'part', bytes: gib * 1024 ** 3});
     figures.push(rssMB);
     console.log(
@@ -200,7 +201,7 @@ async function printMemory(world) {
     );
   }
   console.log(
-    `growth from 1 to 6 GiB: ${((figures.at(-1) / figures[0] - 1) * 100).toFixed(1)} % (goal < 10 %), peak ${Math.max(...figures).toFixed(0)} MB (goal <= 256)`,
+    `growth from ${sizes[0]} to ${sizes.at(-1)} GiB: ${((figures.at(-1) / figures[0] - 1) * 100).toFixed(1)} % (goal < 10 %), peak ${Math.max(...figures).toFixed(0)} MB (goal <= 256)`,
   );
 }
 
