@@ -1,5 +1,6 @@
 import {type Clock, systemClock} from '../kernel/clock.js';
 import {Failure} from '../kernel/errors.js';
+import {holdYoungHeap} from '../kernel/young-heap.js';
 import {readAll, type Store, type UnfinishedUpload} from '../storage/store.js';
 import type {ManifestPart} from './manifest.js';
 import {readChecked} from './part-reader.js';
@@ -43,6 +44,7 @@ export interface CopiedSet {
 export async function copySet(request: CopyRequest): Promise<CopiedSet> {
   const {from, to, series, id, trust, signal, clock = systemClock} = request;
   const startedMs = clock.now();
+  holdYoungHeap();
   const prefix = setPrefix(series, id);
   const {manifest, bytes: seal} = await readTrustedManifest(from, series, id, trust, signal);
   const signature = await readSignature(from, prefix);

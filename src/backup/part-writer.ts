@@ -2,6 +2,7 @@ import {BlockTally, type Digest, digestOf, Tally} from '../crypto/digest.js';
 import {encryptTo} from '../crypto/envelope.js';
 import type {Recipients} from '../crypto/recipients.js';
 import {cancelled, Failure} from '../kernel/errors.js';
+import {holdYoungHeap} from '../kernel/young-heap.js';
 import type {Store, UnfinishedUpload} from '../storage/store.js';
 import type {ManifestPart} from './manifest.js';
 
@@ -28,6 +29,7 @@ export interface PartContext {
  */
 export async function writePart(source: PartSource, context: PartContext): Promise<ManifestPart> {
   const startedMs = context.now();
+  holdYoungHeap();
   const plain = new Tally();
   const cipher = new Tally();
   const blocks = new BlockTally(blockSizeFor(source.expectedBytes));
