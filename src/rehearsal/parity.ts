@@ -55,8 +55,14 @@ async function worldFacts(world: World, plain: (text: string) => string): Promis
     lastEvent: plain(world.github.releaseEvents().at(-1) ?? ''),
     pins: world.github.pins().length,
     issues: world.github.issues().map((issue) => plain(`${issue.state}: ${issue.title}`)),
-    sets: world.s3.objects(names.bucket).filter((object) => object.key.endsWith('/manifest.json')).length,
+    sets: [names.bucket, names.secondBucket].map((bucket) => setsIn(world, bucket)),
   };
+}
+
+/** How many sealed sets a bucket holds; a scenario may have lost it. */
+function setsIn({s3}: World, bucket: string): number | 'lost' {
+  if (!s3.buckets().includes(bucket)) return 'lost';
+  return s3.keys(bucket).filter((key) => key.endsWith('/manifest.json')).length;
 }
 
 /** Ids, times, addresses and figures as their kind; the ids of this world as what they are. */

@@ -2,6 +2,7 @@ import type {EngineEvent, WorkflowResult} from './engine/engine.js';
 import type {Check} from './outside.js';
 import type {VersionName} from './product/product.js';
 import type {VisitLog} from './product/visitor.js';
+import type {ProductAddresses} from './product-config.js';
 import type {WorkflowName} from './workflow-run.js';
 import type {World} from './world.js';
 
@@ -40,12 +41,14 @@ export interface Act {
   readonly after?: (outcome: Omit<Outcome, 'visits'>) => Promise<Check[]> | Check[];
 }
 
+type Replacements = Readonly<Record<string, unknown>>;
+
 export interface Scenario {
   readonly name: string;
   readonly about: string;
   readonly acts: readonly Act[];
   /** Keys of the product's configuration that replace the usual ones. */
-  readonly config?: Readonly<Record<string, unknown>>;
+  readonly config?: Replacements | ((at: ProductAddresses) => Replacements);
   /** One word for the expected end. */
   readonly outcome: string;
   readonly judge: (outcome: Outcome) => Promise<Check[]> | Check[];

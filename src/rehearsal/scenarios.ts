@@ -16,6 +16,7 @@ import {monitor} from './scenarios/monitor.js';
 import {rebuildScenarios} from './scenarios/rebuild.js';
 import {restoreDrill} from './scenarios/restore-drill.js';
 import {schemaScenarios} from './scenarios/schema.js';
+import {secondStore} from './scenarios/second-store.js';
 import {slowLeak} from './scenarios/slow-leak.js';
 import {tenantIsolation} from './scenarios/tenant-isolation.js';
 
@@ -113,6 +114,7 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   restoreDrill,
+  secondStore,
   {
     name: 'rollback',
     about: 'a release is taken back by hand, pinned, and released again after unpinning',

@@ -6,8 +6,10 @@ import {type PostgresServer, startPostgres} from './postgres/server.js';
 import type {SampleProduct} from './product/kind.js';
 import {type Product, writeProduct} from './product/product.js';
 import {shop} from './product/shop.js';
+import type {ProductAddresses} from './product-config.js';
 import {type RailwayStandIn, type RailwayStandInOptions, startRailway} from './railway/stand-in.js';
 import {type S3StandIn, startS3} from './s3/stand-in.js';
+import type {Scenario} from './scenario.js';
 import {type SmtpStandIn, startSmtp} from './smtp/stand-in.js';
 import {startVercel, type VercelStandIn, type VercelStandInOptions} from './vercel/stand-in.js';
 import {startWebhooks, type WebhookStandIn} from './webhooks/stand-in.js';
@@ -22,6 +24,8 @@ export const names = {
   railwayEnvironment: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a02',
   railwayService: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1a03',
   bucket: 'shop-backups',
+  /** Of the second store, where a product has one. */
+  secondBucket: 'shop-copies',
   /** The empty project that is made when the usual one is gone. */
   rebuiltProject: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1b01',
   rebuiltEnvironment: '7b1f3f0e-5a3c-4f0e-9d52-0f2f6f1c1b02',
@@ -44,7 +48,7 @@ export interface WorldOptions {
   /** Default: the shop. */
   readonly sample?: SampleProduct;
   /** Keys of the configuration file that replace the usual ones. */
-  readonly config?: Readonly<Record<string, unknown>>;
+  readonly config?: Scenario['config'];
   /** GitHub's limits, for a world that sees more releases within a minute than a product does in a day. */
   readonly github?: {readonly hourlyLimit: number; readonly contentPerMinute: number};
   /** Of the product's database; default random. */
@@ -96,6 +100,10 @@ export async function startWorld(parent: string, options: WorldOptions = {}): Pr
   }
 }
 
+function settled(config: WorldOptions['config'], at: ProductAddresses): Readonly<Record<string, unknown>> {
+  return typeof config === 'function' ? config(at) : (config ?? {});
+}
+
 /** Starts one part and notes how it ends. */
 type Start = <T extends {close(): Promise<void>}>(starting: Promise<T>) => Promise<T>;
 
@@ -129,25 +137,23 @@ async function build(
     }),
   );
   const backendUrl = railway.serviceUrl(names.railwayService);
+  const addresses = {
+    vercelApi: vercel.url,
+    vercelProject: names.vercelProject,
+    vercelTeam: names.vercelTeam,
+    frontend: frontendUrl,
+    railwayApi: railway.url,
+    railwayService: 'api',
+    backend: backendUrl,
+    s3: s3.url,
+    bucket: names.bucket,
+  };
   const product = await writeProduct({
     dir: repository,
     apiUrl: backendUrl,
     sample,
     files: {
-      '.github/switchback.yml': sample.config(
-        {
-          vercelApi: vercel.url,
-          vercelProject: names.vercelProject,
-          vercelTeam: names.vercelTeam,
-          frontend: frontendUrl,
-          railwayApi: railway.url,
-          railwayService: 'api',
-          backend: backendUrl,
-          s3: s3.url,
-          bucket: names.bucket,
-        },
-        options.config ?? {},
-      ),
+      '.github/switchback.yml': sample.config(addresses, settled(options.config, addresses)),
       'keys/backup.asc': keys.publicKey,
       'keys/mail.pem': mail.certificate,
     },
@@ -193,7 +199,7 @@ async function startServices(folder: string, start: Start, options: WorldOptions
       startS3({
         accessKeyId: secrets.accessKeyId,
         secretAccessKey: secrets.secretAccessKey,
-        buckets: [names.bucket],
+        buckets: [names.bucket, names.secondBucket],
         dir: join(folder, 's3'),
       }),
     ),

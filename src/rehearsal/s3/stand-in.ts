@@ -43,6 +43,8 @@ export interface S3StandIn extends StandIn {
   readonly region: string;
   /** May be changed while it runs. */
   readonly quirks: S3Quirks;
+  /** Names of the buckets that there are. */
+  buckets(): string[];
   /** Current objects in key order. @throws when there is no such bucket. */
   objects(bucket: string): StoredObject[];
   /** Keys of the current objects, in order. */
@@ -52,6 +54,8 @@ export interface S3StandIn extends StandIn {
   put(bucket: string, key: string, bytes: Buffer): Promise<void>;
   /** Changes stored bytes behind the API's back, keeping ETag and checksums as they were: a lying disk. */
   tamper(bucket: string, key: string, change: (bytes: Buffer) => Buffer): Promise<void>;
+  /** A bucket goes with everything in it, as with an account that is closed. */
+  removeBucket(bucket: string): void;
   /** Uploads under way: what a killed client leaves behind. */
   uploads(bucket: string): Array<{key: string; uploadId: string; parts: number}>;
 }
@@ -144,7 +148,9 @@ function refuse({request, response}: Exchange, error: S3Error, requestId: string
   request.resume();
 }
 
-function outsideView(state: S3State): Pick<S3StandIn, 'objects' | 'keys' | 'read' | 'put' | 'tamper' | 'uploads'> {
+function outsideView(
+  state: S3State,
+): Pick<S3StandIn, 'buckets' | 'objects' | 'keys' | 'read' | 'put' | 'tamper' | 'removeBucket' | 'uploads'> {
   const bucketNamed = (name: string) => {
     const bucket = state.buckets.get(name);
     if (!bucket) throw new S3Error(404, 'NoSuchBucket', `no bucket ${name}`);
@@ -190,10 +196,12 @@ function outsideView(state: S3State): Pick<S3StandIn, 'objects' | 'keys' | 'read
         lastModifiedMs: state.now(),
       });
     },
+    buckets: () => [...state.buckets.keys()],
     tamper: async (bucket, key, change) => {
       const bytes = change(await read(bucket, key));
       Object.assign(currentOf(bucket, key), {blobs: [await state.blobs.write(one(bytes))], size: bytes.length});
     },
+    removeBucket: (bucket) => void state.buckets.delete(bucketNamed(bucket).name),
     uploads: (bucket) =>
       [...bucketNamed(bucket).uploads.values()].map((upload) => ({
         key: upload.key,
