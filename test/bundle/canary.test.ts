@@ -44,6 +44,9 @@ const right = (): Record<string, string> => ({
   'target-url': world.databaseUrl.replace(/\/shop/, '/canary_target'),
   'storage-access-key-id': secrets.accessKeyId,
   'storage-secret-access-key': secrets.secretAccessKey,
+  'also-access-key-id': secrets.accessKeyId,
+  'also-secret-access-key': 'canary/second+access=key&98',
+  'sealed-variables': 'STRIPE_KEY=canary-sealed-value-6a20',
   'bearer-token': 'canary-bearer-token-11c2',
   'bypass-secret': 'canaryMaintenanceBypass52d0',
   'check-secrets': 'CANARY_TOKEN=canary-check-token-7731\nCANARY_KEY="canaryKeyLineOne5f2c\ncanaryKeyLineTwo8d1e"',
@@ -90,7 +93,7 @@ const extra: Record<string, () => Record<string, string>> = {
 };
 const kinds = {right, wrong, 'multi-line': multiLine};
 /** Not secret: an id that AWS itself writes into every request. */
-const isSecret = ([name]: [string, string]) => name !== 'storage-access-key-id';
+const isSecret = ([name]: [string, string]) => !name.endsWith('-access-key-id');
 
 /** Addresses with secrets in them, which checks and channels name by their variables. */
 const channels = {
