@@ -84,7 +84,10 @@ test('the server from the npm registry starts although no install script ever ra
 test('a parent killed outright takes the server and its files with it', async () => {
   const child = spawn(process.execPath, [await compiledStarter(), dir], {stdio: ['ignore', 'pipe', 'inherit']});
   const pid = Number(
-    await new Promise<string>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()))),
+    await new Promise<string>((resolve, reject) => {
+      child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      child.once('exit', (code) => reject(new Error(`the program that starts the server ended with ${code}`)));
+    }),
   );
   expect(isAlive(pid)).toBe(true);
   child.kill('SIGKILL');
@@ -99,6 +102,7 @@ async function compiledStarter(): Promise<string> {
   await rm(out, {recursive: true, force: true});
   const sources = [
     ...(await readdir('src/rehearsal/postgres')).map((name) => `rehearsal/postgres/${name}`),
+    'rehearsal/smtp/certificate.ts',
     'kernel/errors.ts',
   ];
   for (const source of sources) {
