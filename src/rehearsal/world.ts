@@ -1,4 +1,5 @@
 import {mkdir, mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
 import {join, relative} from 'node:path';
 import {type GitHubStandIn, startGitHub} from './github/stand-in.js';
 import {makeKeys, type RehearsalKeys} from './keys.js';
@@ -124,11 +125,13 @@ async function build(
   const repository = join(folder, 'repository');
   const frontendUrl = vercel.productionUrl(names.vercelProject);
   const railwayDatabases: PostgresServer[] = [];
+  // Where it was when the world began: a canary gives the runs a folder that the server's own account cannot enter.
+  const dir = tmpdir();
   const railway = await start(
     startRailway({
       ...railwayOptions(sample, folder, repository, databaseUrl, frontendUrl),
       startDatabase: async ({user, password, database}) => {
-        const server = await start(startPostgres({superuser: user, password, ssl: true}));
+        const server = await start(startPostgres({dir, superuser: user, password, ssl: true}));
         if (database !== 'postgres') await server.createDatabase(database);
         railwayDatabases.push(server);
         return server;

@@ -77,7 +77,8 @@ async function isRebuilt(outcome: Outcome): Promise<Check[]> {
   const {world, result} = outcome;
   const {services} = world.railway.state();
   const api = services.find(({name}) => name === 'api');
-  const url = api ? world.railway.serviceUrl(api.id) : 'nowhere';
+  if (!api) return [check(false, 'the project has a backend again')];
+  const url = world.railway.serviceUrl(api.id);
   const [page, config, health, items] = await Promise.all([
     fetch(world.frontendUrl),
     textOf(`${world.frontendUrl}/config.js`),
@@ -95,8 +96,8 @@ async function isRebuilt(outcome: Outcome): Promise<Check[]> {
       `the project has what was lost, once: ${services.map(({name}) => name).join(', ')}`,
     ),
     check(
-      api?.servingCommit === world.product.commits.v2,
-      `the backend serves the last known good commit ${api?.servingCommit?.slice(0, 7)}`,
+      api.servingCommit === world.product.commits.v2,
+      `the backend serves the last known good commit ${api.servingCommit?.slice(0, 7)}`,
     ),
     check(url !== world.backendUrl && config.includes(`"${url}"`), `users' browsers call its new address ${url}`),
     check((JSON.parse(items) as {items: unknown[]}).items.length === 3, 'a visitor sees 3 items there'),
