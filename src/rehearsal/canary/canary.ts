@@ -39,8 +39,14 @@ const unused = {
   MAINTENANCE_BYPASS: 'canaryMaintenanceBypass52d0',
 } as const;
 
-/** Where a secret has to go to do its work: Railway's edge itself compares the bypass, so its rule holds it. */
-const belongs: Readonly<Record<string, string>> = {MAINTENANCE_BYPASS: 'journal of railway'};
+/**
+ * Where a secret has to go to do its work: Railway's edge itself compares the bypass, so its rule holds it, and a
+ * rebuild gives a new server its password as a variable.
+ */
+const belongs: Readonly<Record<string, string>> = {
+  MAINTENANCE_BYPASS: 'journal of railway',
+  REBUILT_DATABASE_PASSWORD: 'journal of railway',
+};
 
 /**
  * @param secrets all that must not get out, by name; values that are no secret (a key's id) are left out.
@@ -70,6 +76,8 @@ export async function openCanary(world: World, secrets: Readonly<Record<string, 
     },
     inspect: async (at, results) => {
       const [argumentLists, sightings] = await end();
+      const [made] = at.railwayDatabases;
+      const sought = {...all, ...(made && {REBUILT_DATABASE_PASSWORD: made.password})};
       const places = {
         ...Object.fromEntries(texts),
         'argument lists': argumentLists,
@@ -81,7 +89,7 @@ export async function openCanary(world: World, secrets: Readonly<Record<string, 
       const exposed = sightings
         .filter(({isPrivate}) => !isPrivate)
         .flatMap(({leaks}) => leaks.map((leak) => `${leak}, for a moment`));
-      const finds = [...new Set([...leaksIn(places, all), ...exposed])].filter((find) => !isAtHome(find));
+      const finds = [...new Set([...leaksIn(places, sought), ...exposed])].filter((find) => !isAtHome(find));
       const left = await Promise.all(
         sightings.map(({file}) =>
           access(file).then(
@@ -92,7 +100,7 @@ export async function openCanary(world: World, secrets: Readonly<Record<string, 
       );
       return {
         finds,
-        secrets: Object.keys(all).length,
+        secrets: Object.keys(sought).length,
         places: Object.keys(places).length,
         bytes: Object.values(places).reduce((sum, text) => sum + text.length, 0),
         passing: left.filter((stays) => !stays).length,
