@@ -28,7 +28,14 @@ async function walk(script: string): Promise<readonly string[]> {
   const folder = join(ground.root, 'world');
   mkdirSync(folder, {recursive: true});
   const quiet = {requests: []};
-  const world = {folder, vercel: quiet, railway: quiet, github: standIn, s3: quiet} as unknown as World;
+  const world = {
+    folder,
+    vercel: quiet,
+    railway: quiet,
+    github: standIn,
+    s3: quiet,
+    railwayDatabases: [],
+  } as unknown as World;
   await using canary = await openCanary(world, {SECRET: secret, KEY: key, URL: url});
   ground.write('leak.sh', script);
   ground.commit();
