@@ -146,7 +146,11 @@ async function restore(request: RebuildRequest, live: Connection): Promise<Datab
  * The image makes the database empty; the restored one takes its name. One that holds anything and was not restored by
  * this recovery is somebody's.
  */
-async function clearUntouched(live: Connection, recovery: string, {signal, progress}: PlatformCall): Promise<void> {
+export async function clearUntouched(
+  live: Connection,
+  recovery: string,
+  {signal, progress}: PlatformCall,
+): Promise<void> {
   const server = maintenanceOf(live);
   const state = await readDatabaseState(server, live.database, signal);
   if (!state.exists || readRecoveryMark(state.note)?.recovery === recovery) return;
@@ -158,11 +162,13 @@ async function clearUntouched(live: Connection, recovery: string, {signal, progr
   await dropDatabase(server, live.database);
 }
 
+/** Tables and views of people; what an extension of the image brought along is nobody's data. */
 async function relations(connection: Connection, signal: AbortSignal): Promise<number> {
   await using session = await openSession(connection, {signal});
   const [row] = await session.query<{count: string}>(
     `SELECT count(*)::text AS count FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`,
+     WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`,
   );
   return Number(row?.count ?? 0);
 }
