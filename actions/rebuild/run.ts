@@ -70,9 +70,7 @@ async function check(inputs: RebuildInputs, config: Config, ledger: LedgerAccess
   if (project) problems.push(...projectProblems(inputs, config, project, window));
   const stored = opened && (await collected('configuration', problems, () => readBackend(opened, runner)));
   if (opened && stored && project)
-    problems.push(
-      ...planProblems({inputs, config, opened, stored, project: project.projectId, present: project.services}),
-    );
+    problems.push(...planProblems({inputs, config, opened, stored, present: project.services}, project, window));
   if (problems.length) throw refusal('REBUILD', 'The rebuild was', problems);
   const resumed = window?.open === true;
   const since = new Date(sinceMs).toISOString();
@@ -236,10 +234,11 @@ function planOf({inputs, config, opened, stored, present}: Planned): RebuildPlan
   });
 }
 
-function planProblems(planned: Planned & {readonly project: string}): Problem[] {
-  const {config, stored, project} = planned;
-  const problems = [...planOf(planned).problems];
-  if (stored.projectId === project)
+function planProblems(planned: Planned, project: FoundProject, window: Window | undefined): Problem[] {
+  const {config, stored} = planned;
+  const plan = planOf(planned);
+  const problems = [...plan.problems, ...takenProblems(project.services, plan.database, window)];
+  if (stored.projectId === project.projectId)
     problems.push({
       where: 'the Railway project',
       what: 'is the one that the set was taken from',
@@ -269,8 +268,6 @@ function projectProblems(
   window: Window | undefined,
 ): Problem[] {
   const identity = `${projectName}@${projectId}`;
-  const mine = window?.open ? window.record.release : undefined;
-  const taken = services.find(({name, owner}) => name === config.backend!.service && owner !== mine);
   return [
     ...(confirm === identity
       ? []
@@ -281,16 +278,20 @@ function projectProblems(
             remedy: 'Type exactly that, when this is the empty project to build in',
           },
         ]),
-    ...(taken
-      ? [
-          {
-            where: `service \`${taken.name}\``,
-            what: 'is in this project already and was not made by this recovery',
-            remedy: 'Pass a token of an empty project, or remove the service when nobody needs it',
-          },
-        ]
-      : []),
+    ...takenProblems(services, config.backend!.service, window),
   ];
+}
+
+/** A service under a name that the rebuild needs, which this recovery did not make. */
+function takenProblems(services: FoundProject['services'], wanted: string, window: Window | undefined): Problem[] {
+  const isMine = (owner: string | undefined) => window?.open === true && owner === window.record.release;
+  return services
+    .filter(({name, owner}) => name === wanted && !isMine(owner))
+    .map(({name}) => ({
+      where: `service \`${name}\``,
+      what: 'is in this project already and was not made by this recovery',
+      remedy: 'Pass a token of an empty project, or remove the service when nobody needs it',
+    }));
 }
 
 /** Only the frontend's platform is left to be asked. */

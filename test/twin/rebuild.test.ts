@@ -68,6 +68,20 @@ async function rows(sql: string): Promise<unknown[]> {
   }
 }
 
+/** As somebody does on the platform's own page: without the mark of a recovery. */
+async function makeService(name: string): Promise<void> {
+  const headers = {'content-type': 'application/json', 'project-access-token': ground.env['RAILWAY_TOKEN']!};
+  const ask = async (query: string, variables: object) => {
+    const body = JSON.stringify({query, variables});
+    const answer = await fetch(`${ground.world.railway.url}/graphql/v2?op=test`, {method: 'POST', headers, body});
+    return (await answer.json()) as {data: {projectToken: {projectId: string; environmentId: string}}};
+  };
+  const {data} = await ask('{ projectToken { projectId environmentId } }', {});
+  await ask('mutation($input: ServiceCreateInput!) { serviceCreate(input: $input) { id } }', {
+    input: {...data.projectToken, name},
+  });
+}
+
 async function isWhole() {
   const {world} = ground;
   const {services} = world.railway.state();
@@ -162,6 +176,23 @@ describe('what is refused changes nothing', () => {
         expect(message).toContain(part);
       expect(steps).toEqual([]);
       expect(ground.world.railway.state().services).toEqual([]);
+      expect((await fetch(ground.world.frontendUrl)).status).toBe(200);
+    },
+    patience,
+  );
+
+  test.each(['api', 'Postgres'])(
+    'a project where somebody made a service %s, before any page goes up',
+    async (name) => {
+      const confirm = await ground.loseProject();
+      await makeService(name);
+      const {steps, done} = run({confirm});
+      await expect(done).rejects.toMatchObject({
+        code: 'REBUILD',
+        message: expect.stringContaining(`service \`${name}\`: is in this project already`),
+      });
+      expect(steps).toEqual([]);
+      expect(ground.world.railway.state().services.map((one) => one.name)).toEqual([name]);
       expect((await fetch(ground.world.frontendUrl)).status).toBe(200);
     },
     patience,
